@@ -15,7 +15,9 @@ from typing import Final, Protocol, TypeAlias, TypeVar
 
 import attrs
 
-__all__ = ["Carrier", "Clock", "Exchange", "Request", "Response", "SystemClock", "run"]
+from zpns.errors import StateError
+
+__all__ = ["Carrier", "Clock", "Exchange", "OneLoop", "Request", "Response", "SystemClock", "run"]
 
 T = TypeVar("T")
 
@@ -117,6 +119,35 @@ class SystemClock:
         delay = when - time.monotonic()
         if delay > 0:
             await asyncio.sleep(delay)
+
+
+class OneLoop:
+    """
+    Holds an object to the event loop in which it was first used.
+
+    Args:
+        name: What the object is called in the error.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def check(self) -> asyncio.AbstractEventLoop:
+        """
+        Return the running loop.
+
+        Raises:
+            StateError: It is not the one of the first use.
+        """
+        loop = asyncio.get_running_loop()
+        if self._loop is None:
+            self._loop = loop
+        elif self._loop is not loop:
+            raise StateError(
+                f"this {self._name} belongs to another event loop; make one in each loop"
+            )
+        return loop
 
 
 async def run(exchange: Exchange[T], carrier: Carrier, *, timeout: float) -> T:

@@ -14,6 +14,7 @@ Annotation               What may be passed, and what is kept
 ``bool``                 True or False, no 0 or 1
 ``bytes``                bytes, bytearray or memoryview; kept as bytes
 an :class:`OpenEnum`     a member or its number; kept as a member
+a ``StrEnum``            a member or its text; kept as a member
 a model                  an instance of it
 ``Sequence[X]``          any iterable of X, no text; kept as a tuple
 ``Mapping[str, str]``    a mapping of texts; kept as a copy
@@ -24,6 +25,7 @@ a model                  an instance of it
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from enum import StrEnum
 from types import NoneType, UnionType
 from typing import Any, Final, get_args, get_origin
 
@@ -77,6 +79,8 @@ def _conversion(kind: Any) -> Check | None:
     """Return what turns a value into the one that is kept, or None if it stays as it is."""
     if isinstance(kind, type) and issubclass(kind, OpenEnum):
         return lambda name, value: as_member(kind, name, value)
+    if isinstance(kind, type) and issubclass(kind, StrEnum):
+        return lambda name, value: _as_word(kind, name, value)
     if kind is bytes:
         return _as_bytes
     if get_origin(kind) is Sequence:
@@ -88,6 +92,14 @@ def _conversion(kind: Any) -> Check | None:
 
 def _unique(keep: Check) -> Check:
     return lambda name, value: tuple(dict.fromkeys(keep(name, value)))
+
+
+def _as_word(kind: type[StrEnum], name: str, value: Any) -> StrEnum:
+    try:
+        return kind(value)
+    except ValueError:
+        listed = ", ".join(repr(member.value) for member in kind)
+        raise ParameterError(name, f"one of {listed}", value) from None
 
 
 def _as_bytes(name: str, value: Any) -> bytes:

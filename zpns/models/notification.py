@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import attrs
 
@@ -35,9 +35,6 @@ TOKEN_MOST: Final = 4096  # bytes; no vendor's token comes near it
 DEVICE_ID_MOST: Final = 64  # characters
 ENVIRONMENTS: Final = ("production", "sandbox")
 TOKEN_KINDS: Final = ("alert", "voip", "web", "liveactivity")
-
-E = TypeVar("E", bound=StrEnum)
-
 
 class PushKind(StrEnum):
     """How a push acts on the device."""
@@ -101,19 +98,6 @@ class CallProfile(StrEnum):
     """Every event is delivered, in any order."""
     NOW_OR_NEVER = "now_or_never"
     """An invitation that cannot be delivered at once is dropped."""
-
-
-def _member(kind: type[E]) -> Any:
-    """Convert a member's value to the member; anything else is refused."""
-    listed = ", ".join(repr(member.value) for member in kind)
-
-    def convert(value: Any, field: Any) -> E:
-        try:
-            return kind(value)
-        except ValueError:
-            raise ParameterError(field.name, f"one of {listed}", value) from None
-
-    return attrs.Converter(convert, takes_field=True)
 
 
 @attrs.frozen(field_transformer=furnish)
@@ -182,15 +166,11 @@ class Resource:
     """
 
     resources_id: str = attrs.field(validator=text(least=1, most=RESOURCES_ID_MOST))
-    kind: PushKind = attrs.field(default=PushKind.ALERT, converter=_member(PushKind))
-    message_class: MessageClass | None = attrs.field(
-        default=None, converter=attrs.converters.optional(_member(MessageClass))
-    )
-    click: Click = attrs.field(default=Click.APP, converter=_member(Click))
+    kind: PushKind = PushKind.ALERT
+    message_class: MessageClass | None = None
+    click: Click = Click.APP
     url: str = ""
-    call_profile: CallProfile = attrs.field(
-        default=CallProfile.COLLAPSE, converter=_member(CallProfile)
-    )
+    call_profile: CallProfile = CallProfile.COLLAPSE
     missed_title: str = ""
     missed_content: str = ""
     channels: Mapping[str, Any] = attrs.field(factory=dict)
@@ -246,7 +226,7 @@ class Envelope:
         sender: Of messages: who wrote it.
     """
 
-    event: PushEvent = attrs.field(converter=_member(PushEvent))
+    event: PushEvent
     sent_at: int = attrs.field(validator=integer(least=0))
     user_id: str = attrs.field(default="", validator=user_id(empty=True))
     event_seq: int = attrs.field(default=0, validator=integer(least=0))
@@ -315,12 +295,8 @@ class Notification:
     title: str = ""
     content: str = ""
     payload: str = ""
-    kind: PushKind | None = attrs.field(
-        default=None, converter=attrs.converters.optional(_member(PushKind))
-    )
-    message_class: MessageClass | None = attrs.field(
-        default=None, converter=attrs.converters.optional(_member(MessageClass))
-    )
+    kind: PushKind | None = None
+    message_class: MessageClass | None = None
     ttl: int | None = attrs.field(default=None, validator=integer(least=0, unit="seconds"))
     deadline: int | None = attrs.field(default=None, validator=integer(least=0))
     collapse_key: str | None = attrs.field(default=None, validator=_collapse_key)

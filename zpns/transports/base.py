@@ -297,6 +297,10 @@ class Transport(ABC):
             ParameterError: It does not fit the vendor's limits, and must not be cut.
         """
 
+    def token_kind(self, notification: Notification) -> str:
+        """Return what a bare token is taken for when *notification* goes to it."""
+        return "alert"
+
     def check_resource(self, resource: Resource) -> None:
         """
         Check the settings that *resource* has for this transport.

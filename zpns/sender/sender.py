@@ -1,0 +1,299 @@
+"""The public face of this room: one transport, without hub or store."""
+
+from __future__ import annotations
+
+import random
+import secrets
+from types import TracebackType
+from typing import Final, Self
+
+import attrs
+
+from zpns.errors import ParameterError, StateError
+from zpns.exchange import Carrier, Clock, OneLoop, SystemClock
+from zpns.models.delivery import Delivery
+from zpns.models.notification import Notification
+from zpns.sender._run import Run, Token, Tokens
+from zpns.sender.lane import Lane
+from zpns.transports.base import Transport
+
+__all__ = ["Deliveries", "Sender"]
+
+WINDOW: Final = 500  # requests under way at once
+DEADLINE: Final = 30.0  # seconds for a whole call
+MAX_WAITING: Final = 10_000  # results and retries that may wait
+LIFETIME: Final = 24 * 3600 * 1000  # milliseconds a push without ttl and deadline is kept
+
+
+class Sender:
+    """
+    Sends notifications to tokens of one app at one vendor.
+
+    .. code-block:: python
+
+        async with Sender(FCM.from_service_account("fcm.json")) as sender:
+            delivery = await sender.send(Notification(title="Hi", content="there"), token)
+
+    What concerns one token is a :class:`~zpns.Delivery`, never an error. A sender
+    belongs to one event loop.
+
+    Args:
+        transport: The vendor and the app's credentials.
+
+        carrier: Carries the requests instead of the one the transport rides on.
+
+        clock: Where time comes from; the machine's if not given.
+
+        rng: Where chance comes from.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        *,
+        carrier: Carrier | None = None,
+        clock: Clock | None = None,
+        rng: random.Random | None = None,
+    ) -> None:
+        if not isinstance(transport, Transport):
+            raise ParameterError("transport", "a transport such as FCM(...)", transport)
+        self._clock = clock or SystemClock()
+        self._transport = transport
+        self._carrier = carrier
+        self._random = rng or random.Random()
+        self._lane: Lane | None = None
+        self._loop = OneLoop("Sender")
+        self._closed = False
+
+    def __repr__(self) -> str:
+        return f"Sender({self._transport!r})"
+
+    async def __aenter__(self) -> Self:
+        self._open()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close every connection. Sends under way end as *unknown*; later ones are refused."""
+        self._closed = True
+        lane, self._lane = self._lane, None
+        if lane is not None:
+            await lane.aclose()
+
+    async def send(
+        self, notification: Notification, token: Token, *, deadline: float = DEADLINE
+    ) -> Delivery:
+        """
+        Send to one token, again where that helps, until there is a final outcome.
+
+        Args:
+            notification: What is pushed.
+
+            token: The vendor's token, or a :class:`~zpns.DeviceToken`.
+
+            deadline: Seconds until the outcome must be there, greater than 0.
+
+        Returns:
+            The delivery; its outcome is final.
+
+        Raises:
+            ParameterError: An argument is wrong.
+
+            StateError: The sender is closed, or belongs to another event loop.
+        """
+        async with self.send_many(notification, (token,), window=1, deadline=deadline) as results:
+            return await anext(results)
+
+    def send_many(
+        self,
+        notification: Notification,
+        tokens: Tokens,
+        *,
+        window: int = WINDOW,
+        deadline: float = DEADLINE,
+        ordered: bool = False,
+        repeat_unknown: bool = False,
+        max_waiting: int = MAX_WAITING,
+    ) -> Deliveries:
+        """
+        Send to many tokens; the results come as they are ready.
+
+        .. code-block:: python
+
+            async with sender.send_many(notification, tokens) as deliveries:
+                async for delivery in deliveries:
+                    ...
+
+        An item never raises. At *max_waiting* results that nobody has taken, or that
+        are held for order, and retries that wait, the source is not read further.
+        Leaving the block, ``aclose()`` or cancelling resets what is under way and
+        reports nothing more. What the source raises comes out once everything read
+        before it is reported.
+
+        Args:
+            notification: What is pushed. A *job_id* is drawn if it has none.
+
+            tokens: Tokens, or an asynchronous source of them, read as there is room;
+                each once, in this order.
+
+            window: Requests under way at once, 1 or more.
+
+            deadline: Seconds until every token must have its outcome, greater than 0.
+
+            ordered: Whether results come in the order of *tokens*.
+
+            repeat_unknown: Whether a push that got no answer is sent again, under the
+                same vendor ID; a device may then show it twice. Never for VoIP.
+
+            max_waiting: 1 or more.
+
+        Returns:
+            An asynchronous iterator of :class:`~zpns.Delivery`, which is also a context
+            manager; its ``pages()`` gives lists.
+
+        Raises:
+            ParameterError: An argument is wrong.
+
+            StateError: The sender is closed, or belongs to another event loop.
+        """
+        _check_positive("window", window, whole=True)
+        _check_positive("max_waiting", max_waiting, whole=True)
+        _check_positive("deadline", deadline)
+        if not isinstance(notification, Notification):
+            raise ParameterError("notification", "a Notification", notification)
+        if isinstance(tokens, (str, bytes)) or not (
+            hasattr(tokens, "__iter__") or hasattr(tokens, "__aiter__")
+        ):
+            raise ParameterError("tokens", "a sequence or source of tokens", type(tokens).__name__)
+        lane = self._open()
+        run = Run(
+            lane,
+            self._dated(notification),
+            tokens,
+            window=window,
+            deadline=self._clock.monotonic() + deadline,
+            ordered=ordered,
+            repeat_unknown=repeat_unknown,
+            max_waiting=max_waiting,
+        )
+        return Deliveries(run)
+
+    def _open(self) -> Lane:
+        self._loop.check()
+        if self._closed:
+            raise StateError("this Sender is closed; make a new one")
+        if self._lane is None:
+            self._lane = Lane(
+                self._transport, carrier=self._carrier, clock=self._clock, rng=self._random
+            )
+        return self._lane
+
+    def _dated(self, notification: Notification) -> Notification:
+        """Return *notification* with the job ID and the deadline that transports rely on."""
+        now = round(self._clock.time() * 1000)
+        deadline = notification.deadline
+        if deadline is None:
+            ttl = notification.ttl
+            deadline = now + (LIFETIME if ttl is None else ttl * 1000)
+        job_id = notification.job_id or secrets.token_hex(16)
+        return attrs.evolve(notification, job_id=job_id, deadline=deadline, ttl=None)
+
+
+class Deliveries:
+    """
+    The results of a ``send_many``: an asynchronous iterator and context manager.
+
+    Sending begins when the block is entered or the first result is asked for.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._started = False
+        self._closed = False
+        self._page: list[Delivery] = []  # reversed: the next result is at the end
+
+    async def __aenter__(self) -> Self:
+        self._start()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Delivery:
+        if not self._page:
+            self._page = (await self._take())[::-1]
+        return self._page.pop()
+
+    def pages(self) -> Pages:
+        """Return the results as lists, each of whatever was ready, at least one."""
+        return Pages(self)
+
+    async def aclose(self) -> None:
+        """Reset what is under way; nothing more is reported."""
+        if not self._closed:
+            self._closed = True
+            self._page = []
+            await self._run.aclose()
+
+    def __del__(self) -> None:
+        # A loop left by `break` without a block: nobody will ever ask again.
+        if self._started and not self._closed:
+            self._run.cancel()
+
+    def _start(self) -> None:
+        if not self._started:
+            self._started = True
+            self._run.start()
+
+    async def _take(self) -> list[Delivery]:
+        if self._closed:
+            raise StopAsyncIteration
+        self._start()
+        try:
+            page = await self._run.page()
+        except BaseException:
+            await self.aclose()
+            raise
+        if not page:
+            await self.aclose()
+            raise StopAsyncIteration
+        return page
+
+
+class Pages:
+    """The results of a ``send_many`` as lists."""
+
+    def __init__(self, deliveries: Deliveries) -> None:
+        self._deliveries = deliveries
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> list[Delivery]:
+        left = self._deliveries._page[::-1]
+        if left:
+            self._deliveries._page = []
+            return left
+        return await self._deliveries._take()
+
+
+def _check_positive(field: str, value: float, *, whole: bool = False) -> None:
+    kind: type | tuple[type, ...] = int if whole else (int, float)
+    what = "a whole number, 1 or more" if whole else "seconds, more than 0"
+    if not isinstance(value, kind) or isinstance(value, bool) or not value > 0:
+        raise ParameterError(field, what, value)
