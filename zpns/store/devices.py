@@ -1,0 +1,216 @@
+"""Devices and their tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, Row, bindparam, delete, select, tuple_, update
+
+from zpns.store._sql import chunks, insert
+from zpns.store.tables import devices, tokens
+
+__all__ = [
+    "Device",
+    "Token",
+    "by_device_id",
+    "by_token",
+    "drop_empty",
+    "drop_tokens",
+    "drop_tokens_of",
+    "ids_of",
+    "make",
+    "of_ids",
+    "of_users",
+    "put_tokens",
+    "set_callkit",
+]
+
+
+class Token(NamedTuple):
+    """A token of a device, as rows have it."""
+
+    channel: str
+    app: str
+    token: str
+    kind: str
+    environment: str
+    region: str | None
+    registered_at: int
+
+
+class Device(NamedTuple):
+    """A device and its tokens."""
+
+    id: int
+    push_id: str
+    user_id: str
+    device_id: str | None
+    allow_callkit: bool
+    tokens: list[Token]
+
+
+_TOKEN_COLUMNS = (
+    tokens.c.channel,
+    tokens.c.app,
+    tokens.c.token,
+    tokens.c.kind,
+    tokens.c.environment,
+    tokens.c.region,
+    tokens.c.registered_at,
+)
+_BY_DEVICE_ID = select(devices).where(
+    tuple_(devices.c.user_id, devices.c.device_id).in_(bindparam("pairs", expanding=True))
+)
+_BY_TOKEN = (
+    select(devices, tokens.c.channel, tokens.c.app, tokens.c.token)
+    .join(tokens, tokens.c.device == devices.c.id)
+    .where(
+        tuple_(tokens.c.channel, tokens.c.app, tokens.c.token).in_(
+            bindparam("keys", expanding=True)
+        )
+    )
+)
+_DROP_TOKENS = delete(tokens).where(
+    tuple_(tokens.c.channel, tokens.c.app, tokens.c.token).in_(bindparam("keys", expanding=True))
+)
+_CALLKIT = (
+    update(devices)
+    .where(devices.c.id == bindparam("device"))
+    .values(allow_callkit=bindparam("allowed"))
+)
+
+
+def by_device_id(
+    connection: Connection, pairs: Iterable[tuple[str, str]]
+) -> dict[tuple[str, str], Row[Any]]:
+    """Return the device of each (user ID, device ID) that has one."""
+    return {
+        (row.user_id, row.device_id): row
+        for chunk in chunks(set(pairs))
+        for row in connection.execute(_BY_DEVICE_ID, {"pairs": chunk})
+    }
+
+
+def by_token(
+    connection: Connection, keys: Iterable[tuple[str, str, str]]
+) -> dict[tuple[str, str, str], Row[Any]]:
+    """Return the device of each (channel, app, token) that has one."""
+    return {
+        (row.channel, row.app, row.token): row
+        for chunk in chunks(set(keys))
+        for row in connection.execute(_BY_TOKEN, {"keys": chunk})
+    }
+
+
+def make(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """Make devices and return their IDs by push ID."""
+    if not rows:
+        return {}
+    statement = insert(connection, devices).returning(devices.c.push_id, devices.c.id)
+    return {push_id: id_ for push_id, id_ in connection.execute(statement, rows)}
+
+
+def set_callkit(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Set whether devices may use CallKit: ``device`` and ``allowed``."""
+    if rows:
+        connection.execute(_CALLKIT, rows)
+
+
+def put_tokens(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Make tokens; one that exists becomes the given device's, registered anew."""
+    if not rows:
+        return
+    statement = insert(connection, tokens)
+    connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=["channel", "app", "token"],
+            set_={
+                name: statement.excluded[name]
+                for name in ("device", "kind", "environment", "region", "registered_at")
+            },
+        ),
+        rows,
+    )
+
+
+def drop_tokens(connection: Connection, keys: Iterable[tuple[str, str, str]]) -> None:
+    """Forget tokens by (channel, app, token)."""
+    for chunk in chunks(set(keys)):
+        connection.execute(_DROP_TOKENS, {"keys": chunk})
+
+
+def drop_tokens_of(
+    connection: Connection, user_id: str, device_id: str | None = None
+) -> None:
+    """Forget the tokens of a user's device, or of all of the user's devices."""
+    ids = select(devices.c.id).where(devices.c.user_id == user_id)
+    if device_id is not None:
+        ids = ids.where(devices.c.device_id == device_id)
+    connection.execute(delete(tokens).where(tokens.c.device.in_(ids)))
+
+
+def drop_empty(connection: Connection, ids: Iterable[int]) -> None:
+    """Forget those of the devices *ids* that have no token left."""
+    for chunk in chunks(set(ids)):
+        held = select(tokens.c.device).where(tokens.c.device.in_(chunk))
+        connection.execute(
+            delete(devices).where(devices.c.id.in_(chunk)).where(devices.c.id.not_in(held))
+        )
+
+
+def ids_of(connection: Connection, user_id: str) -> list[int]:
+    """Return the IDs of a user's devices."""
+    query = select(devices.c.id).where(devices.c.user_id == user_id)
+    return list(connection.execute(query).scalars())
+
+
+def of_users(
+    connection: Connection,
+    user_ids: Sequence[str],
+    *,
+    after: tuple[str, int] | None = None,
+    limit: int | None = None,
+) -> list[Device]:
+    """
+    Return devices with their tokens, ordered by user and device.
+
+    Args:
+        connection: Any.
+
+        user_ids: Whose devices.
+
+        after: (user ID, device ID) where the page before ended.
+
+        limit: How many devices at most.
+    """
+    page = select(devices).where(devices.c.user_id.in_(user_ids))
+    if after is not None:
+        page = page.where(tuple_(devices.c.user_id, devices.c.id) > after)
+    page = page.order_by(devices.c.user_id, devices.c.id)
+    if limit is not None:
+        page = page.limit(limit)
+    return _with_tokens(connection, connection.execute(page))
+
+
+def of_ids(connection: Connection, ids: Iterable[int]) -> dict[int, Device]:
+    """Return devices with their tokens by ID; those that are gone are left out."""
+    found: list[Device] = []
+    for chunk in chunks(ids):
+        rows = connection.execute(select(devices).where(devices.c.id.in_(chunk)))
+        found += _with_tokens(connection, rows)
+    return {device.id: device for device in found}
+
+
+def _with_tokens(connection: Connection, rows: Iterable[Row[Any]]) -> list[Device]:
+    found = {
+        row.id: Device(
+            row.id, row.push_id, row.user_id, row.device_id, bool(row.allow_callkit), []
+        )
+        for row in rows
+    }
+    for chunk in chunks(found):
+        query = select(tokens.c.device, *_TOKEN_COLUMNS).where(tokens.c.device.in_(chunk))
+        for device, *rest in connection.execute(query):
+            found[device].tokens.append(Token(*rest))
+    return list(found.values())

@@ -1,0 +1,37 @@
+"""Numbers that are given out once, whoever asks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sqlalchemy import Connection
+
+from zpns.store._sql import insert
+from zpns.store.tables import sequences
+
+__all__ = ["take"]
+
+
+def take(connection: Connection, wanted: Mapping[str, int]) -> dict[str, int]:
+    """
+    Take numbers from sequences, which begin at 1.
+
+    Args:
+        connection: In a transaction; what it takes is lost only if that is undone.
+
+        wanted: How many of each sequence.
+
+    Returns:
+        The first number taken of each.
+    """
+    if not wanted:
+        return {}
+    statement = insert(connection, sequences)
+    statement = statement.on_conflict_do_update(
+        index_elements=["name"],
+        set_={"value": sequences.c.value + statement.excluded.value},
+    ).returning(sequences.c.name, sequences.c.value)
+    rows = connection.execute(
+        statement, [{"name": name, "value": count} for name, count in wanted.items()]
+    )
+    return {name: value - wanted[name] + 1 for name, value in rows}
