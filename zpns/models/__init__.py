@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from zpns.models.messages import *
     from zpns.models.notification import *
     from zpns.models.push import *
+    from zpns.models.sessions import *
     from zpns.models.users import *
     from zpns.models.zpns import *
 
@@ -49,13 +50,16 @@ __all__ = [
     "Delivery",
     "DeviceToken",
     "Envelope",
+    "LoggedEvent",
     "MessageClass",
     "Notification",
     "Outcome",
     "PushEvent",
     "PushKind",
+    "PushRecord",
     "Resource",
     "Scope",
+    "Session",
     "Target",
     "Verdict",
     "ZIMAppConfig",
@@ -364,6 +368,7 @@ _NAMES: Final = {
         "Notification PushEvent PushKind Resource"
     ),
     "push": ("ZIMOfflinePushPrivateMessageTemplate ZIMPushConfig ZIMVoIPConfig"),
+    "sessions": ("LoggedEvent PushRecord Session"),
     "users": (
         "ZIMAppConfig ZIMErrorUserInfo ZIMLoginConfig ZIMLogoutConfig ZIMSelfUserInfo "
         "ZIMSelfUserInfoQueriedResult ZIMTokenRenewedResult ZIMUserFullInfo ZIMUserInfo "
