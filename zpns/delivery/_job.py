@@ -1,0 +1,295 @@
+"""One push job, from its lease to its outcomes or to the next time it is due."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+import orjson
+from sqlalchemy import Row
+
+from zpns.delivery import _commands as commands
+from zpns.delivery._plan import Address, Spec, address, read_spec
+from zpns.exchange import Clock
+from zpns.models.delivery import Outcome, Target, Verdict
+from zpns.models.notification import PushEvent, PushKind, Resource
+from zpns.sender import Lane, Load
+from zpns.sender._retry import expired, retry_at
+from zpns.store import Store, jobs
+from zpns.store.devices import Device
+from zpns.transports.base import Prepared, Route, Skip
+
+__all__ = ["PAGE", "JobRun", "Surroundings"]
+
+PAGE: Final = 500  # devices, or waiting retries, read and written at once
+
+
+class Surroundings(NamedTuple):
+    """
+    What every job of a worker is run with.
+
+    Attributes:
+        store: Where jobs are.
+
+        lanes: By (channel, app), in order of preference.
+
+        windows: Requests under way at once, by the same key.
+
+        resource: Finds a resource by its name; None for an empty or unknown one.
+
+        clock: Where time comes from.
+
+        owner: Who leases.
+    """
+
+    store: Store
+    lanes: Mapping[tuple[str, str], Lane]
+    windows: Mapping[tuple[str, str], asyncio.Semaphore]
+    resource: Callable[[str], Resource | None]
+    clock: Clock
+    owner: str
+
+
+class _Try(NamedTuple):
+    """A device to send to, and how often that was done before."""
+
+    device: Device
+    address: Address
+    before: int
+
+
+class JobRun:
+    """
+    Runs a job that is leased.
+
+    Args:
+        around: Store, lanes and clock.
+
+        job: A row of the table of jobs.
+
+    Attributes:
+        place: Where the next page begins, as it is written.
+
+        paged: Whether the audience was gone through, likewise.
+    """
+
+    def __init__(self, around: Surroundings, job: Row[Any]) -> None:
+        self._around = around
+        self._job = job
+        self._clock = around.clock
+        self._spec: Spec = read_spec(job.push)
+        self._event = PushEvent(job.event)
+        self._resource = around.resource(self._spec.config.resources_id)
+        self._kind = self._resource.kind if self._resource is not None else PushKind.ALERT
+        self._event_seqs: dict[str, int] = dict(orjson.loads(job.audience))
+        self._loads: dict[tuple[int, Route, str], Load] = {}
+        self.place: str | None = job.page_cursor
+        self.paged = bool(job.paged)
+        self._due: int | None = None  # the earliest retry that waits, UTC milliseconds
+
+    async def run(self, page: commands.Page | None) -> None:
+        """
+        Send to what is left of the audience, else what is due of the retries.
+
+        Args:
+            page: The page that was read with the lease, if the audience is not through.
+
+        Raises:
+            StoreError: The store failed, or the lease was lost.
+        """
+        if self._job.paged:
+            await self._run_retries()
+            return
+        store, job = self._around.store, self._job
+        if job.page_cursor is not None:  # somebody began: their retries are waiting
+            _, _, self._due = await store.read(commands.waiting, job, -1, PAGE)
+        while page is not None:
+            rows = await self._send([(device, 0) for device in page.devices])
+            rows += [self._skipped(device, 0, Skip(why)) for device, why in page.skipped]
+            await self._save(rows, [], page.place)
+            if page.place is None:
+                return
+            page = await store.read(commands.next_page, job, page.place, self._now(), PAGE)
+
+    async def _run_retries(self) -> None:
+        waiting, unwanted, later = await self._around.store.read(
+            commands.waiting, self._job, self._now(), PAGE
+        )
+        self._due = later
+        rows = [
+            self._skipped(device or _gone(row), row.attempt, Skip("call_ended"))
+            for row, device in unwanted
+        ]
+        rows += [
+            self._skipped(_gone(row), row.attempt, Skip("no_device", "it was unregistered"))
+            for row, device in waiting
+            if device is None
+        ]
+        rows += await self._send(
+            [(device, row.attempt) for row, device in waiting if device is not None]
+        )
+        followed = [(row.job_id, row.seq, row.attempt) for row, _ in [*waiting, *unwanted]]
+        await self._save(rows, followed, None)
+
+    def _now(self) -> int:
+        return round(self._clock.time() * 1000)
+
+    # Sending.
+
+    async def _send(self, wanted: Sequence[tuple[Device, int]]) -> list[dict[str, Any]]:
+        """Send to devices; return a row for each."""
+        rows: list[dict[str, Any]] = []
+        groups: dict[Load, list[_Try]] = {}
+        for device, before in wanted:
+            found = address(device, self._kind, self._around.lanes)
+            if isinstance(found, Skip):
+                rows.append(self._skipped(device, before, found))
+            else:
+                load = self._load(found, device.user_id)
+                groups.setdefault(load, []).append(_Try(device, found, before))
+        now = self._clock.time()
+        slices = [
+            (load, tries[start : start + most])
+            for load, tries in groups.items()
+            for most in (load.most(now),)
+            for start in range(0, len(tries), most)
+        ]
+        for made in await asyncio.gather(*(self._attempt(*one) for one in slices)):
+            rows += made
+        return rows
+
+    def _load(self, found: Address, user_id: str) -> Load:
+        """Return the notification on its way along a route, the same for all who share it."""
+        # The body of a call's push depends on who gets it.
+        owner = user_id if self._event.is_call else ""
+        key = (id(found.lane), found.route, owner)
+        load = self._loads.get(key)
+        if load is None:
+            notification = self._spec.notification(
+                job_id=self._job.job_id,
+                event=self._job.event,
+                ref=self._job.ref,
+                deadline=self._job.deadline_at,
+                resource=self._resource,
+                user_id=owner,
+                event_seq=self._event_seqs.get(owner, 0),
+            )
+            load = self._loads[key] = Load(found.lane.transport, notification, found.route)
+        return load
+
+    async def _attempt(self, load: Load, tries: Sequence[_Try]) -> list[dict[str, Any]]:
+        """Make one request and return a row for each of its targets."""
+        lane = tries[0].address.lane
+        window = self._around.windows[lane.transport.channel, lane.transport.app]
+        targets = [Target(one.address.token.token, one.device.id) for one in tries]
+        async with window:
+            started = self._now()
+            left = (self._job.deadline_at - started) / 1000
+            now = self._clock.monotonic()
+            # No patience: whoever has to wait waits as a row and holds no slot.
+            attempt = await lane.attempt(load, targets, deadline=now + left, patience=now)
+        prepared = load.prepared(self._clock.time())
+        form = prepared.form if isinstance(prepared, Prepared) else ""
+        endpoint = prepared.endpoint if isinstance(prepared, Prepared) else ""
+        return [
+            self._row(one, verdict, sent, started, form, endpoint)
+            for one, verdict, sent in zip(tries, attempt.verdicts, attempt.sent, strict=True)
+        ]
+
+    # Rows.
+
+    def _row(
+        self, one: _Try, verdict: Verdict, sent: int, started: int, form: str, endpoint: str
+    ) -> dict[str, Any]:
+        number = one.before + 1
+        retry: int | None = None
+        if verdict.outcome is Outcome.RETRY:
+            lane = one.address.lane
+            when = retry_at(
+                verdict, number, lane.transport.backoff, self._clock.time(), lane.rng
+            )
+            retry = round(when * 1000)
+            if retry >= self._job.deadline_at:
+                verdict, retry = expired(verdict), None
+            else:
+                self._due = retry if self._due is None else min(self._due, retry)
+        skipped = verdict.outcome is Outcome.SKIPPED and not sent and not one.before
+        return {
+            **self._place(one.device, 0 if skipped else number),
+            "channel": one.address.token.channel,
+            "app": one.address.token.app,
+            "token_kind": one.address.token.kind,
+            "form": form,
+            "endpoint": endpoint,
+            **_said(verdict),
+            "started_at": started,
+            "ended_at": self._now(),
+            "retry_at": retry,
+        }
+
+    def _skipped(self, device: Device, before: int, skip: Skip) -> dict[str, Any]:
+        now = self._now()
+        verdict = Verdict(outcome=Outcome.SKIPPED, code=skip.why, advice=skip.advice)
+        return {
+            **self._place(device, before + 1 if before else 0),
+            "channel": "",
+            "app": "",
+            "token_kind": "",
+            "form": "",
+            "endpoint": "",
+            **_said(verdict),
+            "started_at": now,
+            "ended_at": now,
+            "retry_at": None,
+        }
+
+    def _place(self, device: Device, attempt: int) -> dict[str, Any]:
+        return {
+            "job_id": self._job.job_id,
+            "seq": device.id,
+            "attempt": attempt,
+            "user_id": device.user_id,
+            "push_id": device.push_id,
+        }
+
+    async def _save(
+        self,
+        rows: Sequence[Mapping[str, Any]],
+        followed: Sequence[tuple[str, int, int]],
+        place: str | None,
+    ) -> None:
+        """Write what was done; the job ends, waits for a retry, or goes on with its pages."""
+        paged = place is None
+        over = paged and self._due is None
+        progress = commands.Progress(
+            owner=self._around.owner,
+            job_id=self._job.job_id,
+            now=self._now(),
+            attempts=rows,
+            followed=followed,
+            place=place,
+            paged=paged,
+            state=jobs.DONE if over else jobs.OPEN,
+            reason="",
+            due_at=self._due if paged and self._due is not None else self._job.due_at,
+            stored=None,
+            release=paged,
+        )
+        await self._around.store.write(commands.save, progress)
+        self.place, self.paged = place, paged
+
+
+def _said(verdict: Verdict) -> dict[str, Any]:
+    return {
+        "outcome": verdict.outcome.value,
+        "status": verdict.status,
+        "code": verdict.code,
+        "vendor_id": verdict.message_id,
+        "advice": verdict.advice,
+    }
+
+
+def _gone(row: Row[Any]) -> Device:
+    """Return the device of an attempt, of which only the row is left."""
+    return Device(row.seq, row.push_id, row.user_id, None, False, [])

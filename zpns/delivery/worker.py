@@ -1,0 +1,216 @@
+"""
+Workers: lease due jobs, run them, keep the leases, and give them back.
+
+Several workers, in one process or many, share a store without doing anything twice: a
+job belongs to whoever holds its lease, and a worker that was silent for too long finds
+its writes refused.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+from sqlalchemy import Row
+
+from zpns.delivery import _commands as commands
+from zpns.delivery._job import PAGE, JobRun, Surroundings
+from zpns.errors import StateError, ZPNsError
+from zpns.exchange import Clock
+from zpns.models.notification import Resource
+from zpns.sender import Lane
+from zpns.store import Listener, Store, Wakeup, jobs
+
+__all__ = ["Worker"]
+
+LEASE: Final = 30.0  # seconds
+EXTEND: Final = 10.0  # seconds between two extensions of what is under way
+AT_ONCE: Final = 256  # jobs under way
+WINDOW: Final = 100  # requests under way per vendor app
+FAILED: Final = 5.0  # seconds until a job is tried again that failed by our own fault
+BACKOFF: Final = 1.0  # seconds before looking for jobs again after the store failed
+
+logger = logging.getLogger("zpns.delivery")
+
+
+class Worker:
+    """
+    Delivers what the hub accepted.
+
+    Args:
+        store: Where jobs are.
+
+        wakeup: Tells of new jobs.
+
+        lanes: By (channel, app), in order of preference; not closed here.
+
+        resource: Finds a resource by name.
+
+        clock: Where time comes from.
+
+        rng: Where chance comes from.
+
+        on_done: Called with the ref of each job that ended.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        wakeup: Wakeup,
+        *,
+        lanes: Mapping[tuple[str, str], Lane],
+        resource: Callable[[str], Resource | None],
+        clock: Clock,
+        rng: random.Random,
+        on_done: Callable[[str], None] = lambda ref: None,
+    ) -> None:
+        self._store = store
+        self._news: Listener = wakeup.listen("jobs")
+        self._clock = clock
+        self._random = rng
+        self._on_done = on_done
+        self._around = Surroundings(
+            store=store,
+            lanes=lanes,
+            windows={key: asyncio.Semaphore(WINDOW) for key in lanes},
+            resource=resource,
+            clock=clock,
+            owner=secrets.token_hex(8),
+        )
+        self._running: dict[str, asyncio.Task[None]] = {}
+        self._free = asyncio.Event()
+        self._loops: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Begin to look for jobs."""
+        loop = asyncio.get_running_loop()
+        self._loops = [
+            loop.create_task(self._forever(self._claim)),
+            loop.create_task(self._forever(self._extend)),
+        ]
+
+    async def aclose(self, drain: float) -> None:
+        """
+        Lease no more, wait up to *drain* seconds for what is under way, release the rest.
+
+        What is cut off is delivered by whoever leases it next; its page goes out again.
+        """
+        claiming, extending = self._loops
+        claiming.cancel()
+        self._news.close()
+        await asyncio.gather(claiming, return_exceptions=True)
+        if self._running and drain > 0:
+            await self._drained(drain)
+        left = tuple(self._running)
+        for task in [*self._running.values(), extending]:
+            task.cancel()
+        await asyncio.gather(*self._running.values(), extending, return_exceptions=True)
+        if left:
+            await self._store.write(commands.release, (self._around.owner, left))
+
+    async def _drained(self, seconds: float) -> None:
+        timer = asyncio.ensure_future(
+            self._clock.sleep_until(self._clock.monotonic() + seconds)
+        )
+        done = asyncio.gather(*self._running.values(), return_exceptions=True)
+        await asyncio.wait((timer, done), return_when=asyncio.FIRST_COMPLETED)
+        timer.cancel()
+
+    async def _forever(self, step: Callable[[], Any]) -> None:
+        """Repeat *step*; what fails is logged and tried again a little later."""
+        while True:
+            try:
+                await step()
+            except StateError:
+                raise
+            except Exception:
+                logger.exception("delivery failed; trying again")
+                wait = BACKOFF * (1 + self._random.random())
+                await self._clock.sleep_until(self._clock.monotonic() + wait)
+
+    def _now(self) -> int:
+        return round(self._clock.time() * 1000)
+
+    async def _claim(self) -> None:
+        """Lease what is due and there is room for; wait if that is nothing."""
+        room = AT_ONCE - len(self._running)
+        if room <= 0:
+            self._free.clear()
+            await self._free.wait()
+            return
+        now = self._now()
+        due = await self._store.read(jobs.next_due)
+        if due is None or due > now:
+            until = None
+            if due is not None:
+                until = self._clock.monotonic() + (due - now) / 1000
+            await self._news.wait(until)
+            return
+        until_ms = now + round(LEASE * 1000)
+        claimed = await self._store.write(
+            commands.claim, commands.Claim(self._around.owner, now, until_ms, room)
+        )
+        if not claimed:
+            return
+        pages = await self._store.read(commands.first_pages, claimed, self._now(), PAGE)
+        self._begin(claimed, pages)
+
+    def _begin(self, claimed: Sequence[Row[Any]], pages: Mapping[str, commands.Page]) -> None:
+        loop = asyncio.get_running_loop()
+        for job in claimed:
+            task = loop.create_task(self._run(job, pages.get(job.job_id)))
+            self._running[job.job_id] = task
+
+    async def _run(self, job: Row[Any], page: commands.Page | None) -> None:
+        run: JobRun | None = None
+        try:
+            run = JobRun(self._around, job)
+            await run.run(page)
+        except commands.LeaseLost as error:
+            logger.warning("%s", error)
+        except Exception as error:
+            await self._failed(job, run, error)
+        finally:
+            self._running.pop(job.job_id, None)
+            self._free.set()
+            self._on_done(job.ref)
+
+    async def _failed(self, job: Row[Any], run: JobRun | None, error: Exception) -> None:
+        """Put a job back for later; it is not lost, and does not hold up the others."""
+        logger.error(
+            "push job failed; it is tried again in %g s",
+            FAILED,
+            exc_info=error,
+            extra={"job_id": job.job_id},
+        )
+        now = self._now()
+        progress = commands.Progress(
+            owner=self._around.owner,
+            job_id=job.job_id,
+            now=now,
+            attempts=[],
+            followed=[],
+            place=run.place if run is not None else job.page_cursor,
+            paged=run.paged if run is not None else bool(job.paged),
+            state=jobs.OPEN if now < job.deadline_at else jobs.DONE,
+            reason="" if now < job.deadline_at else "internal_error",
+            due_at=now + round(FAILED * 1000),
+            stored=job.stored,
+            release=True,
+        )
+        try:
+            await self._store.write(commands.save, progress)
+        except ZPNsError as again:
+            # The lease runs out by itself.
+            logger.warning("push job not released: %s", again, extra={"job_id": job.job_id})
+
+    async def _extend(self) -> None:
+        await self._clock.sleep_until(self._clock.monotonic() + EXTEND)
+        if self._running:
+            until = self._now() + round(LEASE * 1000)
+            item = commands.Extension(self._around.owner, tuple(self._running), until)
+            await self._store.write(commands.extend, item)
