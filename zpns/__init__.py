@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from zpns.client import Client
     from zpns.models import *
     from zpns.sender import Deliveries, Sender
-    from zpns.zim import ZIM, ZPNs
+    from zpns.zim import ZIM
 
 #: Names of this package itself, and the modules they live in.
 _OWN: Final = {
@@ -23,7 +23,6 @@ _OWN: Final = {
     "Client": "zpns.client",
     "Deliveries": "zpns.sender",
     "Sender": "zpns.sender",
-    "ZPNs": "zpns.zim",
 }
 
 
