@@ -89,7 +89,7 @@ class Progress(NamedTuple):
 
         reason: Why it ended without a push, or empty.
 
-        due_at: When it goes on, UTC milliseconds.
+        due_at: When it goes on, or when the lease ends if it is kept, UTC milliseconds.
 
         stored: What vendors call its saved bodies, JSON, or None.
 
@@ -126,10 +126,14 @@ def extend(connection: Connection, items: Sequence[Extension]) -> list[None | Ex
 
 
 def release(
-    connection: Connection, items: Sequence[tuple[str, tuple[str, ...]]]
+    connection: Connection, items: Sequence[tuple[str, tuple[str, ...], int]]
 ) -> list[None | Exception]:
-    """Give leases back: (owner, job IDs)."""
-    rows = [{"job": job_id, "owner": owner} for owner, job_ids in items for job_id in job_ids]
+    """Give leases back: (owner, job IDs, when they may be claimed again)."""
+    rows = [
+        {"job": job_id, "owner": owner, "due": due}
+        for owner, job_ids, due in items
+        for job_id in job_ids
+    ]
     jobs.release(connection, rows)
     return [None] * len(items)
 
@@ -154,16 +158,13 @@ def save(connection: Connection, items: Sequence[Progress]) -> list[None | Excep
                 "to_state": item.state,
                 "why": item.reason,
                 "due": item.due_at,
+                "holder": None if item.release else item.owner,
                 "place": item.place,
                 "all_paged": int(item.paged),
                 "saved": item.stored,
             }
             for item in good
         ],
-    )
-    jobs.release(
-        connection,
-        [{"job": item.job_id, "owner": item.owner} for item in good if item.release],
     )
     return [
         None

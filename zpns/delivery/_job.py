@@ -20,9 +20,10 @@ from zpns.store import Store, jobs
 from zpns.store.devices import Device
 from zpns.transports.base import Prepared, Route, Skip
 
-__all__ = ["PAGE", "JobRun", "Surroundings"]
+__all__ = ["LEASE", "PAGE", "JobRun", "Surroundings"]
 
 PAGE: Final = 500  # devices, or waiting retries, read and written at once
+LEASE: Final = 30_000  # milliseconds a job is held without a sign of life
 
 
 class Surroundings(NamedTuple):
@@ -262,17 +263,19 @@ class JobRun:
         """Write what was done; the job ends, waits for a retry, or goes on with its pages."""
         paged = place is None
         over = paged and self._due is None
+        now = self._now()
+        due = now + LEASE if not paged else now if self._due is None else self._due
         progress = commands.Progress(
             owner=self._around.owner,
             job_id=self._job.job_id,
-            now=self._now(),
+            now=now,
             attempts=rows,
             followed=followed,
             place=place,
             paged=paged,
             state=jobs.DONE if over else jobs.OPEN,
             reason="",
-            due_at=self._due if paged and self._due is not None else self._job.due_at,
+            due_at=due,
             stored=None,
             release=paged,
         )

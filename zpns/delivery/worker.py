@@ -18,7 +18,7 @@ from typing import Any, Final
 from sqlalchemy import Row
 
 from zpns.delivery import _commands as commands
-from zpns.delivery._job import PAGE, JobRun, Surroundings
+from zpns.delivery._job import LEASE, PAGE, JobRun, Surroundings
 from zpns.errors import StateError, ZPNsError
 from zpns.exchange import Clock
 from zpns.models.notification import Resource
@@ -27,7 +27,6 @@ from zpns.store import Listener, Store, Wakeup, jobs
 
 __all__ = ["Worker"]
 
-LEASE: Final = 30.0  # seconds
 EXTEND: Final = 10.0  # seconds between two extensions of what is under way
 AT_ONCE: Final = 256  # jobs under way
 WINDOW: Final = 100  # requests under way per vendor app
@@ -110,7 +109,7 @@ class Worker:
             task.cancel()
         await asyncio.gather(*self._running.values(), extending, return_exceptions=True)
         if left:
-            await self._store.write(commands.release, (self._around.owner, left))
+            await self._store.write(commands.release, (self._around.owner, left, self._now()))
 
     async def _drained(self, seconds: float) -> None:
         timer = asyncio.ensure_future(
@@ -143,18 +142,15 @@ class Worker:
             await self._free.wait()
             return
         now = self._now()
-        due = await self._store.read(jobs.next_due)
-        if due is None or due > now:
-            until = None
-            if due is not None:
-                until = self._clock.monotonic() + (due - now) / 1000
-            await self._news.wait(until)
-            return
-        until_ms = now + round(LEASE * 1000)
         claimed = await self._store.write(
-            commands.claim, commands.Claim(self._around.owner, now, until_ms, room)
+            commands.claim, commands.Claim(self._around.owner, now, now + LEASE, room)
         )
         if not claimed:
+            due = await self._store.read(jobs.next_due)
+            until = None
+            if due is not None:
+                until = self._clock.monotonic() + max(0, due - self._now()) / 1000
+            await self._news.wait(until)
             return
         pages = await self._store.read(commands.first_pages, claimed, self._now(), PAGE)
         self._begin(claimed, pages)
@@ -211,6 +207,6 @@ class Worker:
     async def _extend(self) -> None:
         await self._clock.sleep_until(self._clock.monotonic() + EXTEND)
         if self._running:
-            until = self._now() + round(LEASE * 1000)
+            until = self._now() + LEASE
             item = commands.Extension(self._around.owner, tuple(self._running), until)
             await self._store.write(commands.extend, item)

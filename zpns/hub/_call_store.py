@@ -30,7 +30,6 @@ __all__ = [
     "take_steps",
 ]
 
-PRIORITY: Final = 0  # of call jobs: they overtake everything else
 KEPT: Final = 7 * 24 * 3600 * 1000  # milliseconds events of calls are kept
 _STEPS: Final = {"accept": accept, "reject": reject, "cancel": cancel}
 
@@ -155,16 +154,16 @@ def start_calls(
 ) -> list[Invited | Exception]:
     """Store calls with their events and push jobs."""
     results: list[Any] = [None] * len(items)
-    keys = {(item.caller, item.key) for item in items if item.key is not None}
+    keys = {f"{item.caller}/{item.key}" for item in items if item.key is not None}
     stored = calls.by_key(connection, keys) if keys else {}
     named = {item.caller for item in items} | {who for item in items for who in item.invitees}
     exist = users.known(connection, named)
     latest = max(item.now for item in items)
     here = users.online(connection, named, latest)
-    new: dict[tuple[str, str], Invitation] = {}
+    new: dict[str, Invitation] = {}
     for index, item in enumerate(items):
         if item.key is not None:
-            key = (item.caller, item.key)
+            key = f"{item.caller}/{item.key}"
             row = stored.get(key)
             first = new.setdefault(key, item)
             if row is not None:
@@ -248,7 +247,7 @@ def _started(
                 "extended_data": call.extended_data,
                 "push_config": item.push_config,
                 "created_at": call.created_at,
-                "idempotency_key": item.key,
+                "idempotency": None if item.key is None else f"{item.caller}/{item.key}",
             }
         ],
         [
@@ -273,7 +272,7 @@ def _job(item: Invitation, user_id: str, event: dict[str, Any], here: bool) -> d
         "job_id": f"c{item.call_id}-1-{event['seq']}-{user_id}"[:64],
         "event": "call_invited",
         "ref": str(item.call_id),
-        "priority": PRIORITY,
+        "priority": jobs.CALLS,
         "state": jobs.DONE if item.reason else jobs.OPEN,
         "reason": item.reason,
         "created_at": item.now,

@@ -16,7 +16,6 @@ from zpns.store import events, jobs, messages, sequences, users
 __all__ = ["RETENTION", "Accepted", "Outgoing", "accept", "conversation_of"]
 
 RETENTION: Final = 7 * 24 * 3600 * 1000  # milliseconds ZIM keeps what was missed
-PRIORITY: Final = 1  # of message jobs; calls have 0, marketing 2
 
 
 class Outgoing(NamedTuple):
@@ -91,14 +90,14 @@ def _fresh(
     """
     fresh: list[int] = []
     repeats: list[tuple[int, int]] = []
-    keys = {(item.sender, item.key) for item in items if item.key is not None}
+    keys = {f"{item.sender}/{item.key}" for item in items if item.key is not None}
     stored = messages.by_key(connection, keys) if keys else {}
-    seen: dict[tuple[str, str], int] = {}
+    seen: dict[str, int] = {}
     for index, item in enumerate(items):
         if item.key is None:
             fresh.append(index)
             continue
-        key = (item.sender, item.key)
+        key = f"{item.sender}/{item.key}"
         row = stored.get(key)
         first = seen.setdefault(key, index)
         if row is not None:
@@ -183,7 +182,7 @@ def _store(
                 "conversation_type": int(ZIMConversationType.PEER),
                 "body": item.body,
                 "sent_at": item.now,
-                "idempotency_key": item.key,
+                "idempotency": None if item.key is None else f"{item.sender}/{item.key}",
             }
         )
         results[index] = Accepted(item.message_id, seq, item.now)
@@ -203,7 +202,7 @@ def _job(item: Outgoing, event: dict[str, Any], online: set[str]) -> dict[str, A
         "job_id": f"m{item.message_id}",
         "event": "message",
         "ref": str(item.message_id),
-        "priority": PRIORITY,
+        "priority": jobs.MESSAGES,
         "state": jobs.DONE if item.reason else jobs.OPEN,
         "reason": item.reason,
         "created_at": item.now,

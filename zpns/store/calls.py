@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, func, insert, select, tuple_, update
+from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 
 from zpns.store import _sql
 from zpns.store.tables import call_users, calls
@@ -20,9 +20,7 @@ _USERS = (
     .where(call_users.c.call_id.in_(bindparam("ids", expanding=True)))
     .order_by(call_users.c.call_id, call_users.c.position)
 )
-_BY_KEY = select(calls).where(
-    tuple_(calls.c.caller, calls.c.idempotency_key).in_(bindparam("keys", expanding=True))
-)
+_BY_KEY = select(calls).where(calls.c.idempotency.in_(bindparam("keys", expanding=True)))
 _OVERDUE = (
     select(call_users.c.call_id)
     .where(call_users.c.rings_until <= bindparam("now"))
@@ -83,12 +81,10 @@ def by_ids(
     return found
 
 
-def by_key(
-    connection: Connection, keys: Iterable[tuple[str, str]]
-) -> dict[tuple[str, str], Row[Any]]:
-    """Return the call of each (caller, idempotency key) that has one."""
+def by_key(connection: Connection, keys: Iterable[str]) -> dict[str, Row[Any]]:
+    """Return the call of each idempotency key, ``caller/key``, that has one."""
     return {
-        (row.caller, row.idempotency_key): row
+        row.idempotency: row
         for chunk in _sql.chunks(keys)
         for row in connection.execute(_BY_KEY, {"keys": chunk})
     }

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, bindparam, delete, select, tuple_, update
 
-from zpns.store._sql import chunks, insert
+from zpns.store._sql import any_of, chunks, insert
 from zpns.store.tables import devices, tokens
 
 __all__ = [
@@ -59,21 +59,8 @@ _TOKEN_COLUMNS = (
     tokens.c.region,
     tokens.c.registered_at,
 )
-_BY_DEVICE_ID = select(devices).where(
-    tuple_(devices.c.user_id, devices.c.device_id).in_(bindparam("pairs", expanding=True))
-)
-_BY_TOKEN = (
-    select(devices, tokens.c.channel, tokens.c.app, tokens.c.token)
-    .join(tokens, tokens.c.device == devices.c.id)
-    .where(
-        tuple_(tokens.c.channel, tokens.c.app, tokens.c.token).in_(
-            bindparam("keys", expanding=True)
-        )
-    )
-)
-_DROP_TOKENS = delete(tokens).where(
-    tuple_(tokens.c.channel, tokens.c.app, tokens.c.token).in_(bindparam("keys", expanding=True))
-)
+_KEY = (tokens.c.channel, tokens.c.app, tokens.c.token)
+_BY_TOKEN = select(devices, *_KEY).join(tokens, tokens.c.device == devices.c.id)
 _CALLKIT = (
     update(devices)
     .where(devices.c.id == bindparam("device"))
@@ -85,10 +72,11 @@ def by_device_id(
     connection: Connection, pairs: Iterable[tuple[str, str]]
 ) -> dict[tuple[str, str], Row[Any]]:
     """Return the device of each (user ID, device ID) that has one."""
+    columns = (devices.c.user_id, devices.c.device_id)
     return {
         (row.user_id, row.device_id): row
-        for chunk in chunks(set(pairs))
-        for row in connection.execute(_BY_DEVICE_ID, {"pairs": chunk})
+        for matches in any_of(columns, set(pairs))
+        for row in connection.execute(select(devices).where(matches))
     }
 
 
@@ -98,8 +86,8 @@ def by_token(
     """Return the device of each (channel, app, token) that has one."""
     return {
         (row.channel, row.app, row.token): row
-        for chunk in chunks(set(keys))
-        for row in connection.execute(_BY_TOKEN, {"keys": chunk})
+        for matches in any_of(_KEY, set(keys))
+        for row in connection.execute(_BY_TOKEN.where(matches))
     }
 
 
@@ -136,8 +124,8 @@ def put_tokens(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> Non
 
 def drop_tokens(connection: Connection, keys: Iterable[tuple[str, str, str]]) -> None:
     """Forget tokens by (channel, app, token)."""
-    for chunk in chunks(set(keys)):
-        connection.execute(_DROP_TOKENS, {"keys": chunk})
+    for matches in any_of(_KEY, set(keys)):
+        connection.execute(delete(tokens).where(matches))
 
 
 def drop_tokens_of(

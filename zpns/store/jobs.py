@@ -10,12 +10,9 @@ from sqlalchemy import (
     Row,
     and_,
     bindparam,
-    case,
-    func,
     insert,
     or_,
     select,
-    tuple_,
     update,
 )
 
@@ -23,8 +20,12 @@ from zpns.store import _sql
 from zpns.store.tables import attempts, jobs
 
 __all__ = [
+    "CALLS",
     "DONE",
+    "MARKETING",
+    "MESSAGES",
     "OPEN",
+    "PRIORITIES",
     "acknowledge",
     "add",
     "attempts_of",
@@ -41,22 +42,31 @@ __all__ = [
 OPEN: Final = 0
 DONE: Final = 1
 
+CALLS: Final = 0
+MESSAGES: Final = 1
+MARKETING: Final = 2
+#: The most urgent first.
+PRIORITIES: Final = (CALLS, MESSAGES, MARKETING)
+
 _ADD = insert(jobs)
-_FREE = or_(jobs.c.lease_until.is_(None), jobs.c.lease_until <= bindparam("now"))
-_CLAIMABLE = (
+_DUE = (
     select(jobs.c.job_id)
-    .where(jobs.c.state == OPEN, jobs.c.due_at <= bindparam("now"), _FREE)
-    .order_by(jobs.c.priority, jobs.c.due_at)
+    .where(
+        jobs.c.state == OPEN,
+        jobs.c.priority == bindparam("class"),
+        jobs.c.due_at <= bindparam("now"),
+    )
+    .order_by(jobs.c.due_at)
     .limit(bindparam("most"))
 )
 _CLAIM = (
     update(jobs)
-    .where(jobs.c.job_id.in_(_CLAIMABLE))
-    .values(lease_owner=bindparam("owner"), lease_until=bindparam("until"))
+    .where(jobs.c.job_id.in_(bindparam("ids", expanding=True)))
+    .values(lease_owner=bindparam("owner"), due_at=bindparam("until"))
     .returning(jobs)
 )
 _MINE = and_(jobs.c.job_id == bindparam("job"), jobs.c.lease_owner == bindparam("owner"))
-_EXTEND = update(jobs).where(_MINE).values(lease_until=bindparam("until"))
+_EXTEND = update(jobs).where(_MINE, jobs.c.state == OPEN).values(due_at=bindparam("until"))
 _SAVE = (
     update(jobs)
     .where(_MINE)
@@ -64,12 +74,13 @@ _SAVE = (
         state=bindparam("to_state"),
         reason=bindparam("why"),
         due_at=bindparam("due"),
+        lease_owner=bindparam("holder"),
         page_cursor=bindparam("place"),
         paged=bindparam("all_paged"),
         stored=bindparam("saved"),
     )
 )
-_RELEASE = update(jobs).where(_MINE).values(lease_owner=None, lease_until=None)
+_RELEASE = update(jobs).where(_MINE).values(lease_owner=None, due_at=bindparam("due"))
 _ACKNOWLEDGE = (
     update(jobs)
     .where(
@@ -77,14 +88,17 @@ _ACKNOWLEDGE = (
         jobs.c.ack_seq <= bindparam("upto"),
         jobs.c.state == OPEN,
         jobs.c.paged == 0,
-        _FREE,
+        jobs.c.page_cursor.is_(None),
+        or_(jobs.c.lease_owner.is_(None), jobs.c.due_at <= bindparam("now")),
     )
     .values(state=DONE, reason="acknowledged")
 )
-_CLAIMABLE_AT = case(
-    (jobs.c.lease_until > jobs.c.due_at, jobs.c.lease_until), else_=jobs.c.due_at
+_NEXT = (
+    select(jobs.c.due_at)
+    .where(jobs.c.state == OPEN, jobs.c.priority == bindparam("class"))
+    .order_by(jobs.c.due_at)
+    .limit(1)
 )
-_NEXT = select(func.min(_CLAIMABLE_AT)).where(jobs.c.state == OPEN)
 _OF_REF = select(jobs).where(jobs.c.ref == bindparam("of")).order_by(jobs.c.created_at)
 _ATTEMPTS = (
     select(attempts)
@@ -100,9 +114,9 @@ _RETRIES = (
 _RETRIED = (
     update(attempts)
     .where(
-        tuple_(attempts.c.job_id, attempts.c.seq, attempts.c.attempt).in_(
-            bindparam("keys", expanding=True)
-        )
+        attempts.c.job_id == bindparam("job"),
+        attempts.c.seq == bindparam("device"),
+        attempts.c.attempt == bindparam("number"),
     )
     .values(retry_at=None)
 )
@@ -134,8 +148,16 @@ def claim(
 
         most: How many jobs.
     """
-    values = {"owner": owner, "now": now, "until": until, "most": most}
-    return list(connection.execute(_CLAIM, values))
+    due: list[str] = []
+    for priority in PRIORITIES:
+        if len(due) < most:
+            wanted = {"class": priority, "now": now, "most": most - len(due)}
+            due += connection.execute(_DUE, wanted).scalars()
+    if not due:
+        return []
+    rows = connection.execute(_CLAIM, {"ids": due, "owner": owner, "until": until})
+    place = {job_id: index for index, job_id in enumerate(due)}
+    return sorted(rows, key=lambda row: place[row.job_id])
 
 
 def extend(connection: Connection, owner: str, job_ids: Iterable[str], until: int) -> None:
@@ -146,13 +168,18 @@ def extend(connection: Connection, owner: str, job_ids: Iterable[str], until: in
 
 
 def save(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write how far jobs have come; one that is no longer the owner's stays as it is."""
+    """
+    Write how far jobs have come; one that is no longer the owner's stays as it is.
+
+    A row has ``job`` and ``owner``, and the new values; ``holder`` is who leases it from
+    now on, the owner or nobody.
+    """
     if rows:
         connection.execute(_SAVE, rows)
 
 
 def release(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Give leases back: ``job`` and ``owner``."""
+    """Give leases back: ``job``, ``owner``, and ``due``, when it may be claimed again."""
     if rows:
         connection.execute(_RELEASE, rows)
 
@@ -169,7 +196,7 @@ def acknowledge(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> No
 
 def owned(connection: Connection, owner: str, job_ids: Iterable[str], now: int) -> set[str]:
     """Return those of *job_ids* that *owner* still leases."""
-    query = select(jobs.c.job_id).where(jobs.c.lease_owner == owner, jobs.c.lease_until > now)
+    query = select(jobs.c.job_id).where(jobs.c.lease_owner == owner, jobs.c.due_at > now)
     return {
         row[0]
         for chunk in _sql.chunks(job_ids)
@@ -179,8 +206,8 @@ def owned(connection: Connection, owner: str, job_ids: Iterable[str], now: int) 
 
 def next_due(connection: Connection) -> int | None:
     """Return when the next job can be claimed, UTC milliseconds, or None."""
-    due = connection.execute(_NEXT).scalar()
-    return None if due is None else int(due)
+    due = [connection.execute(_NEXT, {"class": one}).scalar() for one in PRIORITIES]
+    return min((int(at) for at in due if at is not None), default=None)
 
 
 def of_ref(connection: Connection, ref: str) -> list[Row[Any]]:
@@ -205,8 +232,9 @@ def record(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
 
 def retried(connection: Connection, keys: Iterable[tuple[str, int, int]]) -> None:
     """Note that attempts, by (job, seq, attempt), were followed by another."""
-    for chunk in _sql.chunks(keys):
-        connection.execute(_RETRIED, {"keys": chunk})
+    rows = [{"job": job, "device": seq, "number": attempt} for job, seq, attempt in keys]
+    if rows:
+        connection.execute(_RETRIED, rows)
 
 
 def retries(connection: Connection, job_id: str, most: int) -> list[Row[Any]]:

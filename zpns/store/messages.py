@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, insert, select, tuple_
+from sqlalchemy import Connection, Row, bindparam, insert, select
 
 from zpns.store._sql import chunks
 from zpns.store.tables import messages
@@ -14,9 +14,7 @@ __all__ = ["add", "by_ids", "by_key"]
 
 _ADD = insert(messages)
 _BY_IDS = select(messages).where(messages.c.message_id.in_(bindparam("ids", expanding=True)))
-_BY_KEY = select(messages).where(
-    tuple_(messages.c.sender, messages.c.idempotency_key).in_(bindparam("keys", expanding=True))
-)
+_BY_KEY = select(messages).where(messages.c.idempotency.in_(bindparam("keys", expanding=True)))
 
 
 def add(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -34,12 +32,10 @@ def by_ids(connection: Connection, ids: Iterable[int]) -> dict[int, Row[Any]]:
     }
 
 
-def by_key(
-    connection: Connection, keys: Iterable[tuple[str, str]]
-) -> dict[tuple[str, str], Row[Any]]:
-    """Return the message of each (sender, idempotency key) that has one."""
+def by_key(connection: Connection, keys: Iterable[str]) -> dict[str, Row[Any]]:
+    """Return the message of each idempotency key, ``sender/key``, that has one."""
     return {
-        (row.sender, row.idempotency_key): row
+        row.idempotency: row
         for chunk in chunks(keys)
         for row in connection.execute(_BY_KEY, {"keys": chunk})
     }

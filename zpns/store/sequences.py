@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -26,12 +28,18 @@ def take(connection: Connection, wanted: Mapping[str, int]) -> dict[str, int]:
     """
     if not wanted:
         return {}
-    statement = insert(connection, sequences)
-    statement = statement.on_conflict_do_update(
+    rows = connection.execute(
+        _take(connection.dialect.name),
+        [{"name": name, "value": count} for name, count in wanted.items()],
+    )
+    return {name: value - wanted[name] + 1 for name, value in rows}
+
+
+@cache
+def _take(dialect: str) -> Any:
+    """Return the statement; made once, because making it costs more than running it."""
+    statement = insert(dialect, sequences)
+    return statement.on_conflict_do_update(
         index_elements=["name"],
         set_={"value": sequences.c.value + statement.excluded.value},
     ).returning(sequences.c.name, sequences.c.value)
-    rows = connection.execute(
-        statement, [{"name": name, "value": count} for name, count in wanted.items()]
-    )
-    return {name: value - wanted[name] + 1 for name, value in rows}

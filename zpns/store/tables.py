@@ -123,16 +123,10 @@ messages: Final = Table(
     Column("body", Text, nullable=False),
     Column("sent_at", BigInteger, nullable=False),
     Column("revoked_at", BigInteger),
-    Column("idempotency_key", Text),
+    # The sender, a slash, and the key: one column, because databases look up many values
+    # of one column by index and many pairs by reading the whole table.
+    Column("idempotency", Text, unique=True),
     Index("uq_messages_conversation_seq", "conversation", "seq", unique=True),
-    Index(
-        "uq_messages_sender_idempotency_key",
-        "sender",
-        "idempotency_key",
-        unique=True,
-        sqlite_where=text("idempotency_key IS NOT NULL"),
-        postgresql_where=text("idempotency_key IS NOT NULL"),
-    ),
 )
 
 events: Final = Table(
@@ -185,16 +179,8 @@ calls: Final = Table(
     Column("push_config", Text),
     Column("created_at", BigInteger, nullable=False),
     Column("ended_at", BigInteger, nullable=False, server_default="0"),
-    Column("idempotency_key", Text),
+    Column("idempotency", Text, unique=True),  # the caller, a slash, and the key
     Index("ix_calls_caller_created_at", "caller", "created_at"),
-    Index(
-        "uq_calls_caller_idempotency_key",
-        "caller",
-        "idempotency_key",
-        unique=True,
-        sqlite_where=text("idempotency_key IS NOT NULL"),
-        postgresql_where=text("idempotency_key IS NOT NULL"),
-    ),
 )
 
 call_users: Final = Table(
@@ -231,10 +217,11 @@ jobs: Final = Table(
     Column("state", SmallInteger, nullable=False),
     Column("reason", Text, nullable=False, server_default=""),
     Column("created_at", BigInteger, nullable=False),
+    # When it may be claimed. While somebody leases it, that is when the lease ends, so
+    # that one index finds what is due and passes over what is held.
     Column("due_at", BigInteger, nullable=False),
     Column("deadline_at", BigInteger, nullable=False),
     Column("lease_owner", Text),
-    Column("lease_until", BigInteger),
     # Which users, and how far the pages have come: a JSON list, NULL at the end.
     Column("audience", Text, nullable=False),
     Column("page_cursor", Text),
