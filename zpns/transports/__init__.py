@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from importlib import import_module
-from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, Final
 
 from zpns.errors import ConfigError
@@ -77,6 +76,8 @@ def find_transport(channel: str) -> type[Transport]:
     """
     if channel in TRANSPORTS:
         return TRANSPORTS[channel]
+    from importlib.metadata import entry_points  # slow to load, and seldom needed
+
     for point in entry_points(group=ENTRY_POINTS, name=channel):
         found = point.load()
         if not (isinstance(found, type) and issubclass(found, Transport)):
