@@ -36,14 +36,18 @@ from zpns.transports._payload import (
     has_text,
     is_call,
     is_invitation,
+    is_urgent,
     key64,
+    seconds_left,
     texts_of,
+    valid_until,
     web_topic,
 )
-from zpns.transports.base import Credential, Prepared, Skip
+from zpns.transports.base import Credential, Prepared, Route, Skip
 
-__all__ = ["Message", "android_form", "web_form"]
+__all__ = ["Message", "android_form", "prepare", "web_form"]
 
+TTL_MOST: Final = 2_419_200  # seconds; 28 days, the longest FCM stores
 MESSAGE_MOST: Final = 4096  # bytes
 #: Bytes of the message kept free for the token, which is not known when it is measured.
 #: Tokens have some 160; Google does not say whether they count, so they do here.
@@ -65,6 +69,48 @@ _NOTHING: Final = Skip("nothing_to_show", "it has no text, and this device needs
 _NO_SILENT_WEB: Final = Skip(
     "kind_not_on_channel", "a browser shows every push; there is no silent one"
 )
+
+
+def prepare(
+    notification: Notification, route: Route, now: float, *, project_id: str, badge_data: bool
+) -> Prepared | Skip:
+    """
+    Return *notification* ready for *route*, or why nothing is sent.
+
+    Args:
+        notification: The push.
+
+        route: Of FCM.
+
+        now: UTC seconds.
+
+        project_id: The Firebase project.
+
+        badge_data: Whether Android apps are told a changed badge number.
+    """
+    left = seconds_left(notification, now)
+    if left < 1:
+        return Skip("expired", "its deadline has passed")
+    kind, _, target = route.variety.partition("/")
+    if kind == "web":
+        form = web_form(notification)
+    else:
+        form = android_form(notification, badge_data=badge_data)
+    if isinstance(form, Skip):
+        return form
+    path = f"/v1/projects/{project_id}/messages:send"
+    prepared = Message(
+        form=form,
+        endpoint=f"POST {path}",
+        valid_until=valid_until(notification, now),
+        url=route.origin + path,
+        target=target or "token",
+        notification=notification,
+        ttl=min(left, TTL_MOST),
+        urgent=is_urgent(notification, now),
+    )
+    prepared.halves(None)  # measured here, where what does not fit can be refused
+    return prepared
 
 
 def android_form(notification: Notification, *, badge_data: bool) -> str | Skip:

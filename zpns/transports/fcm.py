@@ -22,16 +22,13 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any, ClassVar, Final, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
 import attrs
 
 from zpns.errors import ConfigError
 from zpns.exchange import Exchange
 from zpns.models.notification import DeviceToken, Notification, Resource
-from zpns.transports._fcm_message import Message, android_form, web_form
-from zpns.transports._google import ServiceAccount, fetch_token
-from zpns.transports._payload import is_urgent, seconds_left, valid_until
 from zpns.transports.base import (
     Backoff,
     Credential,
@@ -43,11 +40,14 @@ from zpns.transports.base import (
     check_text,
 )
 
+# Loaded when first used, like the bodies: whoever only names the class does not wait.
+if TYPE_CHECKING:
+    from zpns.transports._google import ServiceAccount
+
 __all__ = ["FCM"]
 
 ORIGIN: Final = "https://fcm.googleapis.com"
 SCOPE: Final = "https://www.googleapis.com/auth/firebase.messaging"
-TTL_MOST: Final = 2_419_200  # seconds; 28 days, the longest FCM stores
 
 #: An installation ID: 17 bytes as base64url, the first four bits being 0111.
 _INSTALLATION: Final = re.compile(r"[cdef][A-Za-z0-9_-]{21}")
@@ -71,6 +71,8 @@ def _service_account(
 ) -> ServiceAccount:
     if isinstance(value, str) and _SERVER_KEY.fullmatch(value.strip()):
         _no_server_key(value)
+    from zpns.transports._google import ServiceAccount
+
     return ServiceAccount.read(value)
 
 
@@ -229,32 +231,16 @@ class FCM(Transport):
         )
 
     def authorize(self, route: Route, now: float) -> Exchange[Credential]:
+        from zpns.transports._google import fetch_token
+
         return fetch_token(self.service_account, SCOPE, now, channel=self.channel)
 
     def prepare(self, notification: Notification, route: Route, now: float) -> Prepared | Skip:
-        left = seconds_left(notification, now)
-        if left < 1:
-            return Skip("expired", "its deadline has passed")
-        kind, _, target = route.variety.partition("/")
-        if kind == "web":
-            form = web_form(notification)
-        else:
-            form = android_form(notification, badge_data=self.badge_data)
-        if isinstance(form, Skip):
-            return form
-        path = f"/v1/projects/{self.project_id}/messages:send"
-        prepared = Message(
-            form=form,
-            endpoint=f"POST {path}",
-            valid_until=valid_until(notification, now),
-            url=route.origin + path,
-            target=target or "token",
-            notification=notification,
-            ttl=min(left, TTL_MOST),
-            urgent=is_urgent(notification, now),
+        from zpns.transports._fcm_message import prepare
+
+        return prepare(
+            notification, route, now, project_id=self.project_id, badge_data=self.badge_data
         )
-        prepared.halves(None)  # measured here, where what does not fit can be refused
-        return prepared
 
     def check_resource(self, resource: Resource) -> None:
         super().check_resource(resource)
