@@ -19,7 +19,7 @@ from zpns.models.messages import LITE_CLASSES, MESSAGE_CLASSES
 MODELS: list[type[Any]] = [
     getattr(models, name)
     for name, home in models._HOME.items()
-    if home not in ("delivery", "events", "enums", "codes")
+    if home not in ("delivery", "notification", "sessions", "events", "enums", "codes")
 ]
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
