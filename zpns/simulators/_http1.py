@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, Final
 
 from aiohttp import web
 
@@ -12,6 +12,8 @@ from zpns.simulators._service import MAX_BODY, Service
 from zpns.simulators._tcp import abort, peer_port
 
 __all__ = ["HTTP1"]
+
+_COUNTED: Final = 1_000  # connections counted before the closed ones are forgotten
 
 
 class HTTP1:
@@ -27,8 +29,9 @@ class HTTP1:
     def __init__(self, service: Service, base: str) -> None:
         self._service = service
         self._base = base
-        # Requests so far per connection, for the faults that count them.
-        self._requests: dict[int, int] = {}
+        # Requests so far per connection, for the faults that count them. Not per port:
+        # a port comes back with another connection.
+        self._requests: dict[asyncio.Protocol, int] = {}
         # Cancellation ends a request that is never answered once its client has left.
         self._server = web.Server(
             self._handle,
@@ -82,12 +85,17 @@ class HTTP1:
         if reply.end != "answer":
             await asyncio.Event().wait()  # until the connection's end cancels this
         response = reply.response
-        answer = web.Response(
-            status=response.status, headers=response.headers, body=response.body
-        )
+        answer = web.Response(status=response.status, headers=response.headers, body=response.body)
+        count = self._count(request.protocol)
         if service.faults is not None and service.faults.goaway is not None:
-            self._requests[port] = self._requests.get(port, 0) + 1
-            if self._requests[port] >= service.faults.goaway.after:
-                del self._requests[port]
+            if count >= service.faults.goaway.after:
                 answer.force_close()
         return answer
+
+    def _count(self, connection: asyncio.Protocol) -> int:
+        """Return how many requests *connection* has brought, with this one."""
+        if len(self._requests) >= _COUNTED:
+            known = self._server.connections
+            self._requests = {one: n for one, n in self._requests.items() if one in known}
+        self._requests[connection] = self._requests.get(connection, 0) + 1
+        return self._requests[connection]

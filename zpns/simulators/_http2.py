@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from typing import Any, Final, cast
 
@@ -10,8 +11,8 @@ from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.errors import ErrorCodes
 from h2.events import (
-    ConnectionTerminated,
     DataReceived,
+    Event,
     RemoteSettingsChanged,
     RequestReceived,
     SettingsAcknowledged,
@@ -21,7 +22,7 @@ from h2.events import (
 )
 from h2.exceptions import ProtocolError, StreamClosedError
 from h2.settings import SettingCodes, Settings
-from hyperframe.frame import GoAwayFrame
+from hyperframe.frame import Frame, GoAwayFrame
 
 from zpns.exchange import Request, Response
 from zpns.simulators._service import MAX_BODY, Reply, Service
@@ -42,8 +43,15 @@ class _Connection(H2Connection):
     everything else, and closes the connection over one stream too many. The protocol
     below keeps its own count and refuses the stream; here the look through happens now
     and then, because it is also what removes closed streams.
+
+    And h2 says nothing more once the peer has sent GOAWAY, though all that a client means
+    by it is that it will not open another stream.
+
+    Attributes:
+        peer_leaves: Whether GOAWAY was received.
     """
 
+    peer_leaves = False
     _opened = 0
 
     @property
@@ -52,6 +60,10 @@ class _Connection(H2Connection):
         if self._opened % _SWEEP == 0:
             self._open_streams(1)
         return 0
+
+    def _receive_goaway_frame(self, frame: GoAwayFrame) -> tuple[list[Frame], list[Event]]:
+        self.peer_leaves = True
+        return [], []
 
 
 class _Stream:
@@ -124,7 +136,6 @@ class HTTP2Protocol(asyncio.Protocol):
             WindowUpdated: self._window_opened,
             RemoteSettingsChanged: self._window_opened,
             SettingsAcknowledged: self._settings_acknowledged,
-            ConnectionTerminated: self._terminated,
         }
 
     # What asyncio calls.
@@ -195,7 +206,7 @@ class HTTP2Protocol(asyncio.Protocol):
         if self._last is not None and stream_id > self._last:
             return  # opened after GOAWAY: the client knows it was not served
         if len(self._streams) >= self._allowed:
-            self._h2.reset_stream(stream_id, ErrorCodes.REFUSED_STREAM)
+            self._reset(stream_id, ErrorCodes.REFUSED_STREAM)
             return
         self._streams[stream_id] = _Stream(cast("list[tuple[str, str]]", event.headers))
         faults = self._service.faults
@@ -256,9 +267,6 @@ class HTTP2Protocol(asyncio.Protocol):
     def _settings_acknowledged(self, event: SettingsAcknowledged) -> None:
         self._allowed = self._max_streams
 
-    def _terminated(self, event: ConnectionTerminated) -> None:
-        self._transport.close()
-
     # Answering.
 
     async def _answer_late(self, stream_id: int, reply: Reply) -> None:
@@ -278,8 +286,7 @@ class HTTP2Protocol(asyncio.Protocol):
             self._flush()  # answers given before the cut are on their way
             abort(self._transport)
         elif reply.end == "reset-stream":
-            self._h2.reset_stream(stream_id, reply.error_code)
-            self._finish(stream_id)
+            self._reset(stream_id, reply.error_code)
 
     def _send(self, stream_id: int, response: Response) -> None:
         """Send *response*, as far as the client's window goes."""
@@ -302,14 +309,23 @@ class HTTP2Protocol(asyncio.Protocol):
     def _pump(self, stream_id: int, body: memoryview) -> None:
         """Send what fits of *body* and keep the rest."""
         connection = self._h2
-        while body:
-            room = connection.local_flow_control_window(stream_id)
-            room = min(room, connection.max_outbound_frame_size)
-            if room <= 0:
-                self._unsent[stream_id] = body
-                return
-            connection.send_data(stream_id, bytes(body[:room]), end_stream=room >= len(body))
-            body = body[room:]
+        try:
+            while body:
+                room = connection.local_flow_control_window(stream_id)
+                room = min(room, connection.max_outbound_frame_size)
+                if room <= 0:
+                    self._unsent[stream_id] = body
+                    return
+                connection.send_data(stream_id, bytes(body[:room]), end_stream=room >= len(body))
+                body = body[room:]
+        except StreamClosedError:  # reset within the same read as its window was opened
+            pass
+        self._finish(stream_id)
+
+    def _reset(self, stream_id: int, error_code: int) -> None:
+        """Reset a stream, unless the client did so within the same read."""
+        with contextlib.suppress(StreamClosedError):
+            self._h2.reset_stream(stream_id, error_code)
         self._finish(stream_id)
 
     def _finish(self, stream_id: int) -> None:
@@ -327,8 +343,9 @@ class HTTP2Protocol(asyncio.Protocol):
         self._transport.write(frame.serialize())
 
     def _close_if_drained(self) -> None:
-        """Close once GOAWAY was said and the last answer is out."""
-        if self._last is not None and not self._streams:
+        """Close once one side has said GOAWAY and the last answer is out."""
+        leaving = self._last is not None or self._h2.peer_leaves
+        if leaving and not self._streams:
             self._transport.close()
 
     def _flush(self) -> None:

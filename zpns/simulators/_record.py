@@ -101,8 +101,7 @@ class Record:
         kept = self._header_sets.get(key)
         if kept is None:
             kept = {
-                name: _shortened(value) if name == "authorization" else value
-                for name, value in key
+                name: _shortened(value) if name == "authorization" else value for name, value in key
             }
             # Vendors with an ID in a header never repeat a set; do not collect those.
             if len(self._header_sets) >= _HEADER_SETS:

@@ -231,7 +231,7 @@ class Service:
     def _post_devices(self, query: Mapping[str, int], body: Any) -> object:
         options = dict(body)
         count = options.pop("count", 1)
-        if not isinstance(count, int) or not 1 <= count <= MAX_DEVICES:
+        if type(count) is not int or not 1 <= count <= MAX_DEVICES:
             raise ParameterError("count", f"a whole number from 1 to {MAX_DEVICES}", count)
         return {"tokens": [self.simulator.register(**options) for _ in range(count)]}
 

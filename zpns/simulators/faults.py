@@ -7,16 +7,20 @@ generator seeded by the plan. The control endpoints are never disturbed.
 
 As JSON, for ``POST /__sim__/faults``::
 
-    {"seed": 7, "faults": [
-        {"kind": "status", "status": 503, "retry_after": 1, "every": 10},
-        {"kind": "reset", "share": 0.01, "handled": true},
-        {"kind": "goaway", "after": 1000}]}
+    {
+        "seed": 7,
+        "faults": [
+            {"kind": "status", "status": 503, "retry_after": 1, "every": 10},
+            {"kind": "reset", "share": 0.01, "handled": true},
+            {"kind": "goaway", "after": 1000},
+        ],
+    }
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Final
 
 import attrs
@@ -44,6 +48,11 @@ def _number(name: str, value: object, low: float, high: float, what: str) -> Non
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if not number or not low <= value <= high:  # type: ignore[operator]
         raise ParameterError(name, what, value)
+
+
+def _flag(name: str, value: object) -> None:
+    if not isinstance(value, bool):
+        raise ParameterError(name, "true or false", value)
 
 
 def _count(name: str, value: object, low: int = 0) -> None:
@@ -123,10 +132,12 @@ class AnswerStatus(Fault):
     content_type: str = "text/html; charset=UTF-8"
 
     def _check(self) -> None:
-        if not isinstance(self.status, int) or not 200 <= self.status <= 599:
+        _count("status", self.status)
+        if not 200 <= self.status <= 599:
             raise ParameterError("status", "an HTTP status from 200 to 599", self.status)
         if self.retry_after is not None:
             _number("retry_after", self.retry_after, 0, 1e9, "seconds, 0 or more")
+        _flag("as_date", self.as_date)
         if self.body is not None and not isinstance(self.body, str):
             raise ParameterError("body", "a text", self.body)
         if not isinstance(self.content_type, str):
@@ -163,6 +174,9 @@ class NeverAnswer(Fault):
 
     handled: bool = False
 
+    def _check(self) -> None:
+        _flag("handled", self.handled)
+
 
 @attrs.frozen(kw_only=True)
 class ResetConnection(Fault):
@@ -176,6 +190,9 @@ class ResetConnection(Fault):
     kind: ClassVar[str] = "reset"
 
     handled: bool = False
+
+    def _check(self) -> None:
+        _flag("handled", self.handled)
 
 
 @attrs.frozen(kw_only=True)
@@ -196,6 +213,7 @@ class ResetStream(Fault):
 
     def _check(self) -> None:
         _count("error_code", self.error_code)
+        _flag("handled", self.handled)
 
 
 @attrs.frozen(kw_only=True)
@@ -222,10 +240,21 @@ class GoAway:
         _count("error_code", self.error_code)
 
 
-_KINDS: Final[Mapping[str, type[Fault] | type[GoAway]]] = {
+_KINDS: Final[Mapping[str, type[Fault | GoAway]]] = {
     cls.kind: cls
     for cls in (AnswerStatus, Delay, NeverAnswer, ResetConnection, ResetStream, GoAway)
 }
+
+
+def _is_fault(value: object) -> bool:
+    """Return whether *value* is a fault of a particular kind."""
+    return isinstance(value, (Fault, GoAway)) and bool(value.kind)
+
+
+def _as_tuple(faults: Iterable[Fault | GoAway]) -> tuple[Fault | GoAway, ...]:
+    if not isinstance(faults, Iterable):
+        raise ParameterError("faults", "a sequence of fault objects", faults)
+    return tuple(faults)
 
 
 @attrs.frozen
@@ -240,12 +269,12 @@ class FaultPlan:
         seed: Decides which requests a ``share`` hits.
     """
 
-    faults: tuple[Fault | GoAway, ...] = attrs.field(default=(), converter=tuple)
+    faults: tuple[Fault | GoAway, ...] = attrs.field(default=(), converter=_as_tuple)
     seed: int = attrs.field(default=0, kw_only=True)
 
     def __attrs_post_init__(self) -> None:
         for fault in self.faults:
-            if not isinstance(fault, (Fault, GoAway)) or not fault.kind:
+            if not _is_fault(fault):
                 raise ParameterError("faults", "fault objects", fault)
 
     @classmethod
@@ -262,7 +291,7 @@ class FaultPlan:
         if unknown:
             raise ParameterError(unknown[0], "one of faults, seed", data[unknown[0]])
         seed, entries = data.get("seed", 0), data.get("faults", [])
-        if not isinstance(seed, int):
+        if not isinstance(seed, int) or isinstance(seed, bool):
             raise ParameterError("seed", "a whole number", seed)
         if not isinstance(entries, Sequence) or isinstance(entries, str):
             raise ParameterError("faults", "an array", entries)
@@ -284,9 +313,9 @@ def _fault(entry: object) -> Fault | GoAway:
     if cls is None:
         raise ParameterError("kind", f"one of {', '.join(_KINDS)}", kind)
     known = [field.name for field in attrs.fields(cls)]
-    for name in members:
+    for name, value in members.items():
         if name not in known:
-            raise ParameterError(name, f"one of {', '.join(known)}", members[name])
+            raise ParameterError(name, f"one of {', '.join(known)}", value)
     for field in attrs.fields(cls):
         if field.default is attrs.NOTHING and field.name not in members:
             raise ParameterError(field.name, f"a value, for kind {kind}", None)

@@ -25,14 +25,16 @@ paths that begin with ``/__sim__/`` are control endpoints:
 from __future__ import annotations
 
 import asyncio
+import logging
 import ssl
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final, Self, cast
 
-from zpns.errors import ConfigError, StateError
+from zpns.errors import ConfigError, ParameterError, StateError
 from zpns.exchange import Clock, SystemClock
 from zpns.simulators._ca import LocalCA, write_private
 from zpns.simulators._record import RECORD_LIMIT, Record
@@ -48,10 +50,14 @@ __all__ = ["Simulator", "SimulatorServer"]
 HOST: Final = "127.0.0.1"
 MAX_STREAMS: Final = 1_000  # concurrent streams per connection
 WINDOW: Final = 1_048_576  # bytes a client may have under way
+MIN_WINDOW: Final = 65_535  # bytes; where HTTP/2 connections begin, RFC 9113, section 6.9.2
+MAX_WINDOW: Final = 2**31 - 1
 BACKLOG: Final = 512
 _HANDSHAKE: Final = 10.0  # seconds
 _GOODBYE: Final = 1.0  # seconds a peer has to end TLS properly
 _LAST_TURNS: Final = 1_000  # loop turns allowed for cut connections to end
+
+logger = logging.getLogger("zpns.simulators")
 
 
 class SimulatorServer:
@@ -83,6 +89,9 @@ class SimulatorServer:
         record_limit: How many requests are remembered, 1,000,000 if not given; the
             oldest are forgotten first.
 
+    Raises:
+        ParameterError: *max_streams* or *window* is out of range.
+
     Attributes:
         simulator: The vendor.
 
@@ -101,6 +110,11 @@ class SimulatorServer:
         window: int = WINDOW,
         record_limit: int = RECORD_LIMIT,
     ) -> None:
+        if type(max_streams) is not int or max_streams < 1:
+            raise ParameterError("max_streams", "a whole number, 1 or more", max_streams)
+        if type(window) is not int or not MIN_WINDOW <= window <= MAX_WINDOW:
+            text = f"a whole number of bytes from {MIN_WINDOW} to {MAX_WINDOW}"
+            raise ParameterError("window", text, window)
         self.simulator = simulator
         self._service = Service(simulator, clock or SystemClock(), record_limit=record_limit)
         self.record: Record = self._service.record
@@ -113,8 +127,11 @@ class SimulatorServer:
         self._ca_file = ""
         self._port = 0
         self._server: asyncio.Server | None = None
+        self._tls: ssl.SSLContext | None = None
+        self._greeting: set[asyncio.Task[None]] = set()
         self._http1: HTTP1 | None = None
         self._http2: set[HTTP2Protocol] = set()
+        self._make_http2: Callable[[], HTTP2Protocol]
 
     @property
     def port(self) -> int:
@@ -152,23 +169,28 @@ class SimulatorServer:
             raise StateError("the simulator is already running")
         http1, http2 = _protocols()
         ca = self._ca or LocalCA()
+        self._tls = ca.server_context()
         loop = asyncio.get_running_loop()
-        # The port decides the URL, which the protocols are built with, hence two steps.
+        # TLS is not left to create_server: a connection would be out of reach until its
+        # handshake is over, and could outlive the server.
         server = await loop.create_server(
-            lambda: _Front(self._choose),
+            lambda: _Front(self._greet),
             HOST,
             self._wanted_port,
-            ssl=ca.server_context(),
             backlog=BACKLOG,
-            ssl_handshake_timeout=_HANDSHAKE,
-            ssl_shutdown_timeout=_GOODBYE,
             start_serving=False,
         )
         self._server = server
         self._port = server.sockets[0].getsockname()[1]
-        self._write_ca(ca)
+        try:
+            self._write_ca(ca)
+        except OSError:
+            await self.aclose()
+            raise
+        # The port decides the URL, which the protocols are built with, hence two steps.
         self._http1 = http1(self._service, self.url)
-        self._make_http2 = lambda: http2(
+        self._make_http2 = partial(
+            http2,
             self._service,
             self.url,
             max_streams=self._max_streams,
@@ -184,26 +206,29 @@ class SimulatorServer:
         if server is None:
             return
         server.close()
+        for task in self._greeting:
+            task.cancel()
         for connection in list(self._http2):
             connection.close()
         await asyncio.sleep(0)
         for connection in list(self._http2):
             connection.abort()
-        assert self._http1 is not None
-        self._http1.abort()
+        if self._http1 is not None:
+            self._http1.abort()
         # Their ends are reported in later turns of the loop; leave none behind.
         for _ in range(_LAST_TURNS):
-            if not self._http2 and self._http1.idle:
+            if not (self._http2 or self._greeting) and (self._http1 is None or self._http1.idle):
                 break
             await asyncio.sleep(0)
         await server.wait_closed()
+        self._http1 = None
         self._port = 0
         self._ca_file = ""
         if self._folder is not None:
             self._folder.cleanup()
             self._folder = None
 
-    async def __aenter__(self) -> SimulatorServer:
+    async def __aenter__(self) -> Self:
         await self.start()
         return self
 
@@ -224,6 +249,40 @@ class SimulatorServer:
         write_private(Path(path), ca.pem)
         self._ca_file = path
 
+    def _greet(self, raw: asyncio.Transport, front: _Front) -> None:
+        """Begin the TLS handshake of a new connection."""
+        task = asyncio.get_running_loop().create_task(self._shake_hands(raw, front))
+        self._greeting.add(task)
+        task.add_done_callback(self._greeting.discard)
+
+    async def _shake_hands(self, raw: asyncio.Transport, front: _Front) -> None:
+        """Do the TLS handshake and hand over to the protocol it chooses."""
+        assert self._tls is not None
+        try:
+            transport = await asyncio.get_running_loop().start_tls(
+                raw,
+                front,
+                self._tls,
+                server_side=True,
+                ssl_handshake_timeout=_HANDSHAKE,
+                ssl_shutdown_timeout=_GOODBYE,
+            )
+        except OSError as error:
+            # Ordinary: the client does not trust us, does not speak TLS, or has left.
+            logger.debug("no TLS handshake: %s", error)
+            return
+        finally:
+            if self._server is None:
+                raw.abort()
+        if transport is None or front.lost:
+            return
+        tls: ssl.SSLObject = transport.get_extra_info("ssl_object")
+        protocol = self._choose(tls.selected_alpn_protocol())
+        transport.set_protocol(protocol)
+        protocol.connection_made(transport)
+        for data in front.received:
+            protocol.data_received(data)
+
     def _choose(self, alpn: str | None) -> asyncio.Protocol:
         """Return the protocol of a connection whose TLS handshake chose *alpn*."""
         if alpn == "h2":
@@ -233,16 +292,30 @@ class SimulatorServer:
 
 
 class _Front(asyncio.Protocol):
-    """Stands in until the TLS handshake has chosen, then steps aside."""
+    """
+    Stands in for the protocol that the TLS handshake has yet to choose.
 
-    def __init__(self, choose: Callable[[str | None], asyncio.Protocol]) -> None:
-        self._choose = choose
+    Attributes:
+        received: What came after the handshake and before the choice.
+
+        lost: Whether the connection has ended.
+    """
+
+    def __init__(self, greet: Callable[[asyncio.Transport, _Front], None]) -> None:
+        self._greet = greet
+        self.received: list[bytes] = []
+        self.lost = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        tls: ssl.SSLObject = transport.get_extra_info("ssl_object")
-        protocol = self._choose(tls.selected_alpn_protocol())
-        cast("asyncio.Transport", transport).set_protocol(protocol)
-        protocol.connection_made(transport)
+        raw = cast("asyncio.Transport", transport)
+        raw.pause_reading()
+        self._greet(raw, self)
+
+    def data_received(self, data: bytes) -> None:
+        self.received.append(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.lost = True
 
 
 def _protocols() -> tuple[type[HTTP1], type[HTTP2Protocol]]:
