@@ -5,7 +5,7 @@ From a notification and tokens to outcomes: windows, deadlines, retries, credent
 it, and the durable delivery above, make attempts with.
 """
 
-from zpns.sender.lane import Lane, Load
+from zpns.sender.lane import Attempt, Lane, Load
 from zpns.sender.sender import Deliveries, Sender
 
-__all__ = ["Deliveries", "Lane", "Load", "Sender"]
+__all__ = ["Attempt", "Deliveries", "Lane", "Load", "Sender"]

@@ -9,8 +9,10 @@ from typing import Final
 
 import attrs
 
-from zpns.errors import CarrierError, VendorError, VendorUnavailable
+from zpns.errors import CarrierError, StateError, VendorError, VendorUnavailable
 from zpns.exchange import Carrier, Clock, run
+from zpns.sender._timer import Timer
+from zpns.sender._verdicts import log_failure
 from zpns.transports.base import Credential, Route, Transport
 
 __all__ = ["Credentials"]
@@ -18,6 +20,7 @@ __all__ = ["Credentials"]
 TRIES: Final = 3  # per fetch; Google's own library does as many
 FIRST_WAIT: Final = 1.0  # seconds between two of them, doubled, and drawn by full jitter
 TIMEOUT: Final = 10.0  # seconds per request
+CONVERSATION: Final = 20.0  # seconds per try, even if the carrier keeps no time
 REMEMBERED: Final = 5.0  # seconds for which a failed fetch answers for the next ones
 
 logger = logging.getLogger("zpns.sender")
@@ -32,8 +35,8 @@ class _Slot:
         self.current: Credential | None = None
         self.generation = 0
         self.fetching: asyncio.Task[Credential] | None = None
-        self.failed: VendorError | CarrierError | None = None
-        self.failed_until = 0.0
+        self.failed: Exception | None = None
+        self.failed_until = 0.0  # monotonic
 
 
 class Credentials:
@@ -48,42 +51,80 @@ class Credentials:
         clock: Decides what has expired.
 
         rng: Draws the waits between tries.
+
+        timer: Ends a conversation that never does.
+
+    Attributes:
+        fetched: How many were obtained.
     """
 
     def __init__(
-        self, transport: Transport, carrier: Carrier, clock: Clock, rng: random.Random
+        self,
+        transport: Transport,
+        carrier: Carrier,
+        clock: Clock,
+        rng: random.Random,
+        timer: Timer,
     ) -> None:
         self._transport = transport
         self._carrier = carrier
         self._clock = clock
         self._random = rng
+        self._timer = timer
         self._slots: dict[str, _Slot] = {}
+        self._closed = False
         self.fetched = 0
 
-    async def get(self, route: Route) -> Credential:
+    def ready(self, route: Route) -> Credential | None:
         """
-        Return a credential for *route* that is good now.
+        Return the credential for *route* if it is good now, else None: :meth:`get` waits.
 
         One that is due for renewal is still returned while a new one is on its way, so
         nobody waits for a renewal but whoever comes after the expiry.
+        """
+        slot = self._slots.get(route.credential_key)
+        if slot is None or slot.current is None:
+            return None
+        now = self._clock.time()
+        if now >= slot.current.expires_at:
+            return None
+        if now >= slot.current.renew_at and not self._closed and not self._failed(slot):
+            self._fetch(slot, route)
+        return slot.current
+
+    async def get(self, route: Route) -> Credential:
+        """
+        Return a credential for *route*, fetching one if there is none that is good.
 
         Raises:
             VendorError: The vendor gave none.
 
             CarrierError: The vendor could not be asked.
+
+            StateError: The sender was closed.
+
+            Exception: What the transport raised; it was logged.
         """
+        credential = self.ready(route)
+        if credential is not None:
+            return credential
+        if self._closed:
+            raise StateError("the sender is closed")
         slot = self._slots.setdefault(route.credential_key, _Slot())
-        now = self._clock.time()
-        current = slot.current
-        if current is not None and now < current.expires_at:
-            if now >= current.renew_at and self._may_fetch(slot, now):
-                self._fetch(slot, route)
-            return current
-        if slot.fetching is None and not self._may_fetch(slot, now):
+        if slot.fetching is None and self._failed(slot):
             assert slot.failed is not None
-            raise slot.failed
-        # Shielded: whoever gives up waiting does not take it from the others.
-        return await asyncio.shield(self._fetch(slot, route))
+            # Raised for everybody who comes: it must not gather their frames.
+            raise slot.failed.with_traceback(None)
+        fetching = self._fetch(slot, route)
+        # Unlike awaiting the task, this takes it from nobody when the waiter is cancelled.
+        await asyncio.wait((fetching,))
+        if not fetching.cancelled():
+            return fetching.result()
+        if self._closed:
+            raise StateError("the sender is closed")
+        raise VendorUnavailable(
+            "asking for a credential was cancelled", channel=self._transport.channel
+        )
 
     def reject(self, route: Route, generation: int) -> None:
         """Forget the credential of *generation*; a newer one stays."""
@@ -92,15 +133,16 @@ class Credentials:
             slot.current = None
 
     async def aclose(self) -> None:
-        """Stop whatever is being fetched."""
+        """Stop whatever is being fetched; whoever waits for it gets a ``StateError``."""
+        self._closed = True
         tasks = [slot.fetching for slot in self._slots.values() if slot.fetching is not None]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _may_fetch(self, slot: _Slot, now: float) -> bool:
-        # A clock that was set back must not keep a failure alive for longer than it lasts.
-        return slot.failed is None or not slot.failed_until - REMEMBERED <= now < slot.failed_until
+    def _failed(self, slot: _Slot) -> bool:
+        """Return whether a failure is too fresh to ask again."""
+        return slot.failed is not None and self._clock.monotonic() < slot.failed_until
 
     def _fetch(self, slot: _Slot, route: Route) -> asyncio.Task[Credential]:
         """Return the task that fetches, a new one unless one is under way."""
@@ -109,18 +151,20 @@ class Credentials:
             slot.fetching.add_done_callback(self._fetched)
         return slot.fetching
 
-    @staticmethod
-    def _fetched(task: asyncio.Task[Credential]) -> None:
+    def _fetched(self, task: asyncio.Task[Credential]) -> None:
         # A renewal ahead of time has nobody waiting who would see its failure.
-        if not task.cancelled() and task.exception() is not None:
-            logger.warning("credential not renewed: %s", task.exception())
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, (VendorError, CarrierError)):
+            logger.warning("%s: credential not renewed: %s", self._transport.channel, error)
+        elif error is not None:
+            log_failure(self._transport.channel, "authorize", error)
 
     async def _renew(self, slot: _Slot, route: Route) -> Credential:
         try:
             credential = await self._converse(route)
-        except (VendorError, CarrierError) as error:
+        except Exception as error:
             slot.failed = error
-            slot.failed_until = self._clock.time() + REMEMBERED
+            slot.failed_until = self._clock.monotonic() + REMEMBERED
             raise
         else:
             self.fetched += 1
@@ -133,15 +177,28 @@ class Credentials:
 
     async def _converse(self, route: Route) -> Credential:
         """Ask up to ``TRIES`` times while the vendor is merely unavailable."""
-        for number in range(1, TRIES + 1):
-            conversation = self._transport.authorize(route, self._clock.time())
+        number = 1
+        while True:
             try:
-                return await run(conversation, self._carrier, timeout=TIMEOUT)
+                return await self._ask(route)
             except (VendorUnavailable, CarrierError) as error:
                 wait = self._random.random() * FIRST_WAIT * 2 ** (number - 1)
                 if isinstance(error, VendorError) and error.retry_after is not None:
                     wait = error.retry_after
                 if number == TRIES or wait > TIMEOUT:
                     raise
-                await self._clock.sleep_until(self._clock.monotonic() + wait)
-        raise AssertionError("unreachable")  # pragma: no cover
+            await self._clock.sleep_until(self._clock.monotonic() + wait)
+            number += 1
+
+    async def _ask(self, route: Route) -> Credential:
+        """Have one conversation."""
+        conversation = self._transport.authorize(route, self._clock.time())
+        try:
+            async with self._timer.until(self._clock.monotonic() + CONVERSATION):
+                return await run(conversation, self._carrier, timeout=TIMEOUT)
+        except CarrierError:  # a CarrierTimeout is a TimeoutError too, and says more
+            raise
+        except TimeoutError:
+            raise VendorUnavailable(
+                f"gave no credential within {CONVERSATION:g} s", channel=self._transport.channel
+            ) from None

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from zpns.exchange import Clock
+from zpns.models.delivery import Verdict
 
-__all__ = ["Entry", "Pause"]
+__all__ = ["FREE", "Entry", "Pause"]
 
 
 class Entry(NamedTuple):
@@ -17,14 +18,15 @@ class Entry(NamedTuple):
     Attributes:
         until: When to try again, UTC seconds, or None if it may.
 
-        probe: Whether it is the one that goes first.
+        probe: Which pause it is the one to end, or None if it goes along with others.
     """
 
     until: float | None = None
-    probe: bool = False
+    probe: int | None = None
 
 
-_FREE = Entry()
+FREE: Final = Entry()
+LOOK_AGAIN: Final = 1.0  # seconds, for who does not wait for somebody else's probe
 
 
 class Pause:
@@ -38,45 +40,51 @@ class Pause:
         clock: Decides when the time is over.
 
     Attributes:
-        code: What the vendor called it.
+        verdict: What the vendor said that began it, or None if there is none.
     """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._until: float | None = None
+        self._ends: float | None = None  # monotonic: a clock set back prolongs no pause
+        self._number = 0
         self._probing = False
         self._changed = asyncio.Event()
-        self.code = ""
+        self.verdict: Verdict | None = None
 
     @property
-    def until(self) -> float | None:
-        """When the pause ends, UTC seconds; None if there is none."""
-        return self._until
+    def active(self) -> bool:
+        """Whether sends have to :meth:`enter`; if not, they may go out at once."""
+        return self._ends is not None
 
-    def begin(self, until: float, code: str) -> None:
+    def begin(self, until: float, verdict: Verdict) -> None:
         """Send nothing before *until*, UTC seconds; a longer pause under way stays."""
-        self._until = until if self._until is None else max(until, self._until)
-        self.code = code
+        ends = self._clock.monotonic() + (until - self._clock.time())
+        # A new number, even if the end stays: the probe under way asked too early.
+        self._number += 1
+        if self._ends is None or ends > self._ends:
+            self._ends, self.verdict = ends, verdict
 
     async def enter(self, patience: float) -> Entry:
         """
         Wait until a send may go out; :meth:`leave` has to follow if it may.
 
         Args:
-            patience: Until when to wait, by the monotonic clock.
+            patience: Until when to wait, by the monotonic clock. Waiting for somebody
+                else's probe is not bound by it.
         """
-        while self._until is not None:
-            until, left = self._until, self._until - self._clock.time()
+        while self._ends is not None:
+            now = self._clock.monotonic()
+            left = self._ends - now
             if left <= 0 and not self._probing:
                 self._probing = True
-                return Entry(probe=True)
-            if patience <= self._clock.monotonic() + max(left, 0):
-                return Entry(until)
+                return Entry(probe=self._number)
+            if patience <= max(self._ends, now):
+                return Entry(until=self._clock.time() + (left if left > 0 else LOOK_AGAIN))
             if left > 0:
-                await self._clock.sleep_until(self._clock.monotonic() + left)
+                await self._clock.sleep_until(self._ends)
             else:
                 await self._changed.wait()
-        return _FREE
+        return FREE
 
     def leave(self, entry: Entry, *, answered: bool, paused: bool) -> None:
         """
@@ -89,10 +97,10 @@ class Pause:
 
             paused: Whether it asked for another pause.
         """
-        if not entry.probe:
+        if entry.probe is None:
             return
         self._probing = False
-        if answered and not paused:
-            self._until = None
+        if answered and not paused and entry.probe == self._number:
+            self._ends = self.verdict = None
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()

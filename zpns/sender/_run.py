@@ -1,41 +1,54 @@
 """
 One fan-out: a source of tokens, a window of attempts, retries that wait outside of it.
 
-Three kinds of task: one reads the source and starts attempts, one starts retries when
-they are due, and one per request under way. A slot of the window is held by the last
-kind alone. Results go to a list that the consumer empties; whoever consumes slowly, has
-results held for order, or has many retries waiting, stops the reading.
+Three kinds of task: one reads the source and starts attempts, one starts what has
+waited long enough while anything waits, and one per request under way. A slot of the
+window is held by the last kind alone. Results go to a queue that the consumer empties;
+whoever consumes slowly, has results held for order, or has many retries waiting, stops
+the reading.
 """
 
 from __future__ import annotations
 
 import asyncio
 import heapq
-from collections.abc import AsyncIterable, AsyncIterator, Coroutine, Iterable
+from collections import deque
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
+from functools import partial
 from itertools import count
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeVar
 
-from zpns.models.delivery import Delivery, Outcome, Target, Verdict
-from zpns.models.notification import DeviceToken, Notification, PushKind
-from zpns.sender._retry import expired, retry_at
-from zpns.sender.lane import Lane, Load
-from zpns.transports.base import Prepared, Route, Skip
+from zpns.errors import StateError
+from zpns.models.delivery import Delivery, Outcome, Retry, Target, Verdict
+from zpns.models.notification import Notification, PushKind
+from zpns.sender._address import Addresses
+from zpns.sender._load import Load
+from zpns.sender._retry import TRIES, last_word, retry_at
+from zpns.sender._source import END, Source, Tokens
+from zpns.sender._verdicts import CLOSED, DROPPED, LATE
+from zpns.sender.lane import Attempt, Lane
 
-__all__ = ["Run", "Token", "Tokens"]
+__all__ = ["Run"]
 
-Token: TypeAlias = str | DeviceToken
-Tokens: TypeAlias = Iterable[Token] | AsyncIterable[Token]
+T = TypeVar("T")
 
-_END: Final = object()
+LINGER: Final = 0.05  # seconds a token waits for others to share its request
 
 
 class _Item(NamedTuple):
-    """A target with what it needs to be tried, and how often it was."""
+    """
+    A target with what it needs to be tried, and what came of it so far: tries, requests
+    that left, whether one was repeated with a new credential or body, and the verdict to
+    remember.
+    """
 
     load: Load
     target: Target
     tries: int = 0
+    sent: int = 0
+    renewed: bool = False
+    before: Verdict | None = None
 
 
 class Run:
@@ -58,6 +71,9 @@ class Run:
         repeat_unknown: Whether what got no answer is sent again.
 
         max_waiting: How many results and retries may wait.
+
+    Attributes:
+        results: What is ready; :meth:`taken` has to be told when some of it is removed.
     """
 
     def __init__(
@@ -72,258 +88,336 @@ class Run:
         repeat_unknown: bool,
         max_waiting: int,
     ) -> None:
+        self.results: deque[Delivery] = deque()
         self._lane = lane
         self._clock = lane.clock
-        self._notification = notification
-        self._tokens = tokens
+        self._source = Source(tokens)
+        self._addresses = Addresses(lane, notification)
         self._deadline = deadline
         self._ordered = ordered
         # Two VoIP pushes for one call ring twice, or get the app banned.
         self._repeat_unknown = repeat_unknown and notification.push_kind is not PushKind.VOIP
         self._max_waiting = max_waiting
         self._slots = asyncio.Semaphore(window)
-        self._loads: dict[Route, Load] = {}
+        self._gathered: dict[Load, list[_Item]] = {}  # slices that are not full yet
+        self._linger = 0.0  # until when they may fill, monotonic
         self._retries: list[tuple[float, int, list[_Item]]] = []
         self._order = count()
-        self._results: list[Delivery] = []
+        self._waiting = 0  # items in the retries
         self._held: dict[int, Delivery] = {}
         self._next = 0  # seq of the next result in order
         self._open = 0  # targets read and not yet reported
         self._read_all = False
         self._error: BaseException | None = None
+        self._stopped = False
+        self._closed = False
         self._news = asyncio.Event()  # for the consumer
         self._room = asyncio.Event()  # for the reader
-        self._due = asyncio.Event()  # for the retrier
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._due = asyncio.Event()  # for the retrier: something is due earlier than it thinks
+        self._retrier: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._closing: asyncio.Task[None] | None = None
 
     # What the consumer calls.
 
     def start(self) -> None:
         """Begin to read and to send."""
-        self._spawn(self._read())
-        self._spawn(self._retry())
+        self._lane.on_close.add(self.stop)
+        self._reader = self._spawn(self._read(), self._has_read)
 
-    async def page(self) -> list[Delivery]:
+    async def wait(self) -> bool:
         """
-        Return every result that is there, at least one; none means it is over.
+        Wait for results; return False if there will be none.
 
         Raises:
-            Exception: What the source raised, once everything read before is reported.
+            BaseException: What the source raised, once everything read before is reported.
         """
-        while True:
-            if self._results:
-                page, self._results = self._results, []
-                self._room.set()
-                return page
+        while not self.results:
+            if self._closed:
+                return False
             if self._read_all and not self._open:
                 if self._error is not None:
                     error, self._error = self._error, None
                     raise error
-                return []
+                return False
             self._news.clear()
             await self._news.wait()
+        return True
 
-    def cancel(self) -> None:
-        """Stop at once; requests under way are reset."""
-        for task in self._tasks:
+    def taken(self) -> None:
+        """Say that results were removed."""
+        self._room.set()
+
+    def stop(self) -> None:
+        """
+        Read no further, because the sender is closed.
+
+        What was not sent is reported as skipped, what waited for a retry as expired; what
+        is under way will end by itself. A ``StateError`` follows.
+        """
+        self._stopped = True
+        if not self._read_all:
+            self._error = StateError("the Sender was closed before everything was sent")
+            self._reader.cancel()
+        self._drop_waiting()
+        self._due.set()
+
+    def close(self) -> None:
+        """Stop at once; requests under way are reset, nothing more is reported."""
+        if self._closed:
+            return
+        self._closed = True
+        for memory in (self.results, self._held, self._retries, self._gathered):
+            memory.clear()
+        self._lane.on_close.discard(self.stop)
+        self._news.set()
+        live = [task for task in self._tasks if not task.done()]
+        for task in live:
             task.cancel()
+        if live or not self._source.over:
+            self._closing = asyncio.get_running_loop().create_task(self._end(live))
 
     async def aclose(self) -> None:
         """Stop, and return once nothing is left running."""
-        tasks = list(self._tasks)
-        self.cancel()
+        self.close()
+        if self._closing is not None:
+            # It ends even if the caller is cancelled now.
+            await asyncio.shield(self._closing)
+
+    async def _end(self, tasks: list[asyncio.Task[Any]]) -> None:
         await asyncio.gather(*tasks, return_exceptions=True)
-        self._results, self._open, self._read_all = [], 0, True
-        close = getattr(self._tokens, "aclose", None)
-        if close is not None:
-            with suppress(Exception):
-                await close()
+        await self._source.aclose()
 
     # Reading.
 
     async def _read(self) -> None:
         """Start an attempt for every slice of the source."""
-        slices: dict[Load, list[_Item]] = {}
-        try:
-            source = _iterate(self._tokens)
-            seq = 0
-            while (token := await self._ask(source)) is not _END:
-                item = self._item(token, seq)
-                seq += 1
-                if item is None:
-                    continue
-                gathered = slices.setdefault(item.load, [])
-                gathered.append(item)
-                if len(gathered) >= self._most(item.load):
-                    del slices[item.load]
-                    await self._begin(gathered)
-        except Exception as error:  # the source's own; reported in its turn
-            self._error = error
-        for gathered in slices.values():
-            await self._begin(gathered)
-        self._read_all = True
-        self._news.set()
-        self._due.set()
+        seq = 0
+        while (token := await self._ask()) is not END:
+            self._open += 1
+            found = self._addresses.find(token, seq)
+            seq += 1
+            if isinstance(found, Delivery):
+                self._report(found)
+            else:
+                await self._gather(_Item(*found))
 
-    async def _ask(self, source: AsyncIterator[Token]) -> object:
+    def _has_read(self, task: asyncio.Task[None]) -> None:
+        # What the source raised, CancelledError included, is reported in its turn.
+        error = asyncio.CancelledError() if task.cancelled() else task.exception()
+        if error is not None and not self._stopped:
+            self._error = error
+        self._read_all = True
+        self._flush()
+        self._news.set()
+
+    async def _ask(self) -> object:
         """Return the next token once there is room for what becomes of it."""
-        while len(self._results) + len(self._held) + self._waiting() >= self._max_waiting:
+        while len(self.results) + len(self._held) + self._waiting >= self._max_waiting:
+            # Results may be held for the sake of a slice that is not full yet.
+            self._flush()
             self._room.clear()
             await self._room.wait()
-        return await anext(source, _END)
+        # A source that ends the sender, or this run, is not asked again.
+        return END if self._stopped or self._closed else await self._source.next()
 
-    def _waiting(self) -> int:
-        return sum(len(items) for _, _, items in self._retries)
+    async def _gather(self, item: _Item) -> None:
+        """Put *item* with others of its route; begin when they fill a request."""
+        load = item.load
+        most = 1 if self._stopped else load.most(self._clock.time())
+        gathered = self._gathered.get(load)
+        if gathered is None:
+            if most <= 1:
+                await self._begin([item])
+                return
+            gathered = self._gathered[load] = []
+            if len(self._gathered) == 1:
+                self._linger = self._clock.monotonic() + LINGER
+                self._wake()
+        gathered.append(item)
+        if len(gathered) >= most:
+            del self._gathered[load]
+            await self._begin(gathered)
 
-    def _item(self, token: object, seq: int) -> _Item | None:
-        """Return the token as an item, or report why it is none."""
-        device = token
-        if isinstance(token, str) and token:
-            transport = self._lane.transport
-            kind = transport.token_kind(self._notification)
-            device = DeviceToken(transport.channel, token, app=transport.app, kind=kind)
-        self._open += 1
-        if not isinstance(device, DeviceToken):
-            text = token if isinstance(token, str) else type(token).__name__
-            self._report(Delivery(Target(text, seq), _NO_TOKEN, 0))
-            return None
-        target = Target(device.token, seq)
-        route = self._route(device)
-        if isinstance(route, Skip):
-            verdict = Verdict(outcome=Outcome.SKIPPED, code=route.why, advice=route.advice)
-            self._report(Delivery(target, verdict, 0))
-            return None
-        load = self._loads.get(route)
-        if load is None:
-            load = self._loads[route] = Load(self._lane.transport, self._notification, route)
-        return _Item(load, target)
-
-    def _route(self, device: DeviceToken) -> Route | Skip:
-        transport = self._lane.transport
-        if device.channel != transport.channel or device.app != transport.app:
-            return Skip(
-                "other_channel",
-                f"the token is of {device.channel}/{device.app}, "
-                f"the sender of {transport.channel}/{transport.app}",
-            )
-        return transport.route(device)
-
-    def _most(self, load: Load) -> int:
-        """Return how many targets a request takes; one if there will be none."""
-        try:
-            prepared = load.prepared(self._clock.time())
-        except ValueError:  # it does not fit; the attempt says so for each target
-            return 1
-        return prepared.max_tokens if isinstance(prepared, Prepared) else 1
+    def _flush(self) -> None:
+        """Let slices go as they are."""
+        if self._gathered:
+            self._linger = self._clock.monotonic()
+            self._wake()
 
     # Sending.
 
     async def _begin(self, items: list[_Item]) -> None:
-        await self._slots.acquire()
-        self._spawn(self._attempt(items))
-
-    async def _attempt(self, items: list[_Item]) -> None:
-        """Make one request, in a slot that is held already."""
         try:
-            load = items[0].load
-            verdicts = await self._lane.attempt(
-                load,
-                [item.target for item in items],
-                deadline=self._deadline,
-                patience=self._deadline,
-            )
-        finally:
-            self._slots.release()
-        again: dict[float, list[_Item]] = {}
-        for item, verdict in zip(items, verdicts, strict=True):
+            await self._slots.acquire()
+        except asyncio.CancelledError:
+            self._report_all(items, CLOSED)
+            raise
+        if not self._closed:
+            self._attempt(items)
+
+    def _attempt(self, items: list[_Item]) -> None:
+        """Make one request, in a slot that is held already."""
+        work = self._lane.attempt(
+            items[0].load,
+            [item.target for item in items],
+            deadline=self._deadline,
+            repeat=not items[0].renewed,
+        )
+        self._spawn(work, partial(self._attempted, items))
+
+    def _attempted(self, items: list[_Item], task: asyncio.Task[Attempt]) -> None:
+        self._slots.release()
+        if task.cancelled() or task.exception() is not None:
+            # Not by us: nothing is raised there, and only `close` cancels. But nobody may
+            # wait for ever because somebody else did.
+            self._report_all(items, DROPPED, 1)
+        else:
+            self._judge(items, task.result())
+
+    def _judge(self, items: Sequence[_Item], attempt: Attempt) -> None:
+        """Report each item, or let it wait for another try."""
+        again: dict[tuple[float, bool], list[_Item]] = {}
+        times: dict[Retry | None, float | None] = {}  # one draw for all: they share a request
+        for item, verdict, sent in zip(items, attempt.verdicts, attempt.sent, strict=True):
+            if not self._may_repeat(verdict):
+                self._report_last(item, verdict, sent)
+                continue
             tries = item.tries + 1
-            when = self._again(verdict, tries)
+            if verdict.retry not in times:
+                times[verdict.retry] = self._again(verdict, tries)
+            when = times[verdict.retry]
             if when is None:
-                sent = item.tries + (verdict.outcome not in _UNSENT)
-                self._report(Delivery(item.target, _final(verdict), sent))
-            else:
-                again.setdefault(when, []).append(item._replace(tries=tries))
-        for when, waiting in again.items():
-            heapq.heappush(self._retries, (when, next(self._order), waiting))
-            self._due.set()
+                self._report_last(item, verdict, sent)
+                continue
+            before = item.before
+            if before is None or before.outcome is not Outcome.UNKNOWN:
+                before = verdict
+            renewed = item.renewed or sent > 1
+            later = _Item(item.load, item.target, tries, item.sent + sent, renewed, before)
+            again.setdefault((when, renewed), []).append(later)
+        for (when, _), later_items in again.items():
+            heapq.heappush(self._retries, (when, next(self._order), later_items))
+            self._waiting += len(later_items)
+        if again:
+            self._wake()
+
+    def _may_repeat(self, verdict: Verdict) -> bool:
+        if verdict.outcome is Outcome.UNKNOWN:
+            return self._repeat_unknown and not self._stopped
+        return verdict.outcome is Outcome.RETRY and not self._stopped
 
     def _again(self, verdict: Verdict, tries: int) -> float | None:
         """Return when to try again by the monotonic clock, or None if this was the last."""
-        repeat = verdict.outcome is Outcome.UNKNOWN and self._repeat_unknown
-        if verdict.outcome is not Outcome.RETRY and not repeat:
+        if tries >= TRIES:
             return None
         now = self._clock.time()
-        backoff = self._lane.transport.backoff
-        when = retry_at(verdict, tries, backoff, now, self._lane.rng)
+        when = retry_at(verdict, tries, self._lane.transport.backoff, now, self._lane.rng)
         monotonic = self._clock.monotonic() + (when - now)
         return monotonic if monotonic < self._deadline else None
 
+    # Waiting.
+
+    def _wake(self) -> None:
+        """Have somebody look at what waits."""
+        if self._closed:
+            return
+        if self._retrier is None:
+            self._retrier = self._spawn(self._retry(), self._retried)
+        self._due.set()
+
     async def _retry(self) -> None:
-        """Start each retry when it is due."""
-        while not (self._read_all and not self._open):
-            if not self._retries:
-                self._due.clear()
-                await self._due.wait()
-                continue
-            when = self._retries[0][0]
+        """Start what waits when it is due, until nothing does."""
+        while (when := self._next_due()) is not None:
             if when > self._clock.monotonic():
                 self._due.clear()
-                await self._sleep(when)
+                with suppress(TimeoutError):
+                    async with self._lane.timer.until(when):
+                        await self._due.wait()
                 continue
-            _, _, items = heapq.heappop(self._retries)
-            self._room.set()
-            await self._begin(items)
+            await self._slots.acquire()
+            items = self._take_due()
+            if items:
+                self._attempt(items)
+            else:  # the reader or the end of the sender was faster
+                self._slots.release()
 
-    async def _sleep(self, when: float) -> None:
-        """Sleep until *when*, or until an earlier retry came in."""
-        loop = asyncio.get_running_loop()
-        sleeper = loop.create_task(self._clock.sleep_until(when))
-        waker = loop.create_task(self._due.wait())
-        try:
-            await asyncio.wait((sleeper, waker), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            sleeper.cancel()
-            waker.cancel()
+    def _retried(self, task: asyncio.Task[None]) -> None:
+        self._retrier = None
+        if task.cancelled() or task.exception() is not None:
+            self._drop_waiting()  # not by us, as above
+        elif self._next_due() is not None:
+            self._wake()  # something came after its last look
+
+    def _next_due(self) -> float | None:
+        """Return when the next of what waits is due, by the monotonic clock."""
+        retry = self._retries[0][0] if self._retries else None
+        if not self._gathered:
+            return retry
+        return self._linger if retry is None else min(retry, self._linger)
+
+    def _take_due(self) -> list[_Item] | None:
+        """Return what is due longest."""
+        now = self._clock.monotonic()
+        if self._retries and self._retries[0][0] <= now:
+            items = heapq.heappop(self._retries)[2]
+            self._waiting -= len(items)
+            self._room.set()
+            return items
+        if self._gathered and self._linger <= now:
+            return self._gathered.pop(next(iter(self._gathered)))
+        return None
+
+    def _drop_waiting(self) -> None:
+        """Report everything that waits: it is not sent any more."""
+        for gathered in self._gathered.values():
+            self._report_all(gathered, CLOSED)
+        for _, _, items in self._retries:
+            self._report_all(items, LATE)
+        self._gathered.clear()
+        self._retries.clear()
+        self._waiting = 0
 
     # Reporting.
+
+    def _report_last(self, item: _Item, verdict: Verdict, sent: int) -> None:
+        verdict = last_word(verdict, item.before, sent=bool(sent))
+        self._report(Delivery(item.target, verdict, item.sent + sent))
+
+    def _report_all(self, items: Sequence[_Item], verdict: Verdict, sent: int = 0) -> None:
+        """Report items that were given up."""
+        if self._closed:
+            return
+        for item in items:
+            self._report_last(item, verdict, sent)
 
     def _report(self, delivery: Delivery) -> None:
         self._open -= 1
         if self._ordered:
             self._held[delivery.target.seq] = delivery
             while self._next in self._held:
-                self._results.append(self._held.pop(self._next))
+                self.results.append(self._held.pop(self._next))
                 self._next += 1
         else:
-            self._results.append(delivery)
+            self.results.append(delivery)
         self._news.set()
-        if self._read_all and not self._open:
-            self._due.set()
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def _spawn(
+        self, work: Coroutine[Any, Any, T], then: Callable[[asyncio.Task[T]], None]
+    ) -> asyncio.Task[T]:
+        """
+        Run *work* as a task and call *then* with it, unless the run is closed meanwhile.
+
+        A callback and not the end of *work*: a task cancelled before its first step runs
+        none of it.
+        """
+
+        def done(task: asyncio.Task[T]) -> None:
+            self._tasks.discard(task)
+            if not self._closed:
+                then(task)
+
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-
-_NO_TOKEN: Final = Verdict(
-    outcome=Outcome.SKIPPED,
-    code="not_a_token",
-    advice="expected a token as text that is not empty, or a DeviceToken",
-)
-#: Outcomes of attempts in which no request left.
-_UNSENT: Final = frozenset({Outcome.SKIPPED, Outcome.EXPIRED})
-
-
-def _final(verdict: Verdict) -> Verdict:
-    return expired(verdict) if verdict.outcome is Outcome.RETRY else verdict
-
-
-async def _iterate(tokens: Tokens) -> AsyncIterator[Token]:
-    """Return *tokens*, asynchronous or not, as an asynchronous iterator."""
-    if isinstance(tokens, AsyncIterable):
-        async for token in tokens:
-            yield token
-    else:
-        for token in tokens:
-            yield token
+        task.add_done_callback(done)
+        return task

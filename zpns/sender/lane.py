@@ -7,37 +7,37 @@ ended. Nothing that concerns an item is raised here.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import random
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple
 
 import attrs
 
-from zpns.errors import CarrierError, CarrierTimeout, ParameterError, VendorError
+from zpns.errors import CarrierError, StateError, VendorError
 from zpns.exchange import Carrier, Clock
-from zpns.exchange import run as converse
 from zpns.models.delivery import AfterOpen, AfterRefresh, At, Outcome, Scope, Target, Verdict
-from zpns.models.notification import Notification
 from zpns.sender._credentials import Credentials
-from zpns.sender._pause import Entry, Pause
-from zpns.transports.base import Credential, Prepared, Route, Skip, Transport
-
-__all__ = ["TRY_TIMEOUT", "Lane", "Load", "open_carrier"]
-
-TRY_TIMEOUT: Final = 10.0  # seconds per try; the least Google advises
-
-logger = logging.getLogger("zpns.sender")
-
-_LATE: Final = Verdict(
-    outcome=Outcome.EXPIRED, code="expired", advice="its deadline passed before it could be sent"
+from zpns.sender._load import TRY_TIMEOUT, Load
+from zpns.sender._pause import FREE, LOOK_AGAIN, Entry, Pause
+from zpns.sender._retry import expired, retry_at
+from zpns.sender._timer import Timer
+from zpns.sender._verdicts import (
+    BROKEN,
+    CLOSED,
+    DROPPED,
+    LATE,
+    NO_ANSWER,
+    log_failure,
+    no_answer,
+    no_credential,
+    not_saved,
 )
-_BROKEN: Final = Verdict(
-    outcome=Outcome.REFUSED,
-    code="internal_error",
-    advice="the transport failed; see the log of zpns.sender",
-)
+from zpns.transports.base import Credential, Prepared, Route, Transport
+
+__all__ = ["GRACE", "TRY_TIMEOUT", "Attempt", "Lane", "Load", "open_carrier"]
+
+GRACE: Final = 0.25  # seconds after which a carrier that keeps no time is left
 
 
 def open_carrier(transport: Transport) -> Carrier:
@@ -47,57 +47,40 @@ def open_carrier(transport: Transport) -> Carrier:
     return AiohttpCarrier(ca_file=transport.ca_file)
 
 
-class Load:
+class Attempt(NamedTuple):
     """
-    A notification on its way along one route: prepared when first needed, and again
-    when that is no longer valid.
+    How an attempt ended.
 
-    Args:
-        transport: Prepares it.
+    Attributes:
+        verdicts: One for each target, in their order.
 
-        notification: With ``job_id`` and ``deadline`` set.
-
-        route: Where it goes.
-
-        stored: The vendor's name of a body saved earlier for the same job, or None.
+        sent: How many requests left with each target: none, one, or two if it was
+            repeated with a new credential or a body saved anew.
     """
 
-    def __init__(
-        self,
-        transport: Transport,
-        notification: Notification,
-        route: Route,
-        stored: str | None = None,
-    ) -> None:
-        self.transport = transport
-        self.notification = notification
-        self.route = route
-        self.stored = stored
-        self._prepared: Prepared | Skip | None = None
-        self._opening = asyncio.Lock()
+    verdicts: Sequence[Verdict]
+    sent: Sequence[int]
 
-    def prepared(self, now: float) -> Prepared | Skip:
-        """
-        Return the notification ready for *now*, or why nothing is sent.
 
-        Raises:
-            ParameterError: It does not fit the vendor's limits.
-        """
-        current = self._prepared
-        if current is None or (isinstance(current, Prepared) and now >= current.valid_until):
-            current = self.transport.prepare(self.notification, self.route, now)
-            self._prepared = current
-        return current
+class _Answer(NamedTuple):
+    """
+    How one request ended: verdicts, whether it left and whether the vendor answered,
+    the credential and the saved body it was made with.
+    """
 
-    async def open(
-        self, prepared: Prepared, credential: Credential, count: int, carrier: Carrier
-    ) -> str | None:
-        """Return the vendor's name of the saved body, saving it if that was not done yet."""
-        async with self._opening:
-            if self.stored is None:
-                conversation = prepared.open(credential, count)
-                self.stored = await converse(conversation, carrier, timeout=TRY_TIMEOUT)
-        return self.stored
+    verdicts: Sequence[Verdict]
+    sent: bool = False
+    answered: bool = False
+    credential: Credential | None = None
+    stored: str | None = None
+
+
+class _Unsent(Exception):
+    """No request leaves, and what that means."""
+
+    def __init__(self, verdict: Verdict) -> None:
+        super().__init__(verdict)
+        self.verdict = verdict
 
 
 class Lane:
@@ -107,11 +90,17 @@ class Lane:
     Args:
         transport: The vendor.
 
-        carrier: Carries its requests; None opens one of the kind the transport rides on.
+        carrier: Carries its requests, and is not closed by the lane; None opens one of
+            the kind the transport rides on.
 
         clock: Where time comes from.
 
         rng: Where chance comes from.
+
+    Attributes:
+        timer: Ends waits by *clock*.
+
+        on_close: Called once, before anything under way is ended.
     """
 
     def __init__(
@@ -126,21 +115,44 @@ class Lane:
         self.carrier = carrier if carrier is not None else open_carrier(transport)
         self.clock = clock
         self.rng = rng
-        self.credentials = Credentials(transport, self.carrier, clock, rng)
+        self.timer = Timer(clock)
+        self.credentials = Credentials(transport, self.carrier, clock, rng, self.timer)
         self.pause = Pause(clock)
+        self.on_close: set[Callable[[], None]] = set()
+        self._owns_carrier = carrier is None
+        self._closed = False
+        self._logged: set[tuple[str, type[BaseException]]] = set()
 
     async def aclose(self) -> None:
-        """Close every connection; attempts under way end as *unknown*."""
+        """
+        Close every connection.
+
+        Attempts that were sent and not answered end as *unknown*, others as *skipped*.
+        """
+        if self._closed:
+            return
+        self._closed = True
+        for tell in list(self.on_close):
+            tell()
+        if self._owns_carrier:
+            await self.carrier.aclose()
+        self.timer.close()
         await self.credentials.aclose()
-        await self.carrier.aclose()
 
     async def attempt(
-        self, load: Load, targets: Sequence[Target], *, deadline: float, patience: float
-    ) -> Sequence[Verdict]:
+        self,
+        load: Load,
+        targets: Sequence[Target],
+        *,
+        deadline: float,
+        patience: float | None = None,
+        repeat: bool = True,
+    ) -> Attempt:
         """
         Send one request for *targets* and say how it ended for each.
 
-        A credential that the vendor rejects is replaced, and the request repeated, once.
+        A credential that the vendor rejects is replaced, and the request repeated, once;
+        so is a saved body it does not know.
 
         Args:
             load: What is sent.
@@ -150,156 +162,190 @@ class Lane:
             deadline: When it must be over, by the monotonic clock.
 
             patience: Until when to wait while the app is paused, likewise; a pause that
-                lasts longer gives RETRY with its end.
+                lasts longer gives RETRY with its end. None waits until *deadline*.
+
+            repeat: Whether that once is still to be had; False if it was for a target.
         """
+        count = len(targets)
+        entry, answered, paused = FREE, False, False
         try:
-            entry = await self.pause.enter(min(patience, deadline))
-            if entry.until is not None:
-                return [self._paused(entry.until)] * len(targets)
-            verdicts: Sequence[Verdict] = ()
-            try:
-                verdicts = await self._try(load, targets, deadline)
-            finally:
-                self._leave(entry, verdicts)
-        except Exception:
-            logger.exception("%s: the transport failed", self.transport.channel)
-            return [_BROKEN] * len(targets)
-        return verdicts
+            if self.pause.active:
+                wait = deadline if patience is None else min(patience, deadline)
+                entry = await self._enter(wait)
+                if entry.until is not None:
+                    return Attempt([self._paused(entry.until)] * count, [0] * count)
+            attempt, answered = await self._try(load, targets, deadline, repeat)
+            paused = self._begin_pause(attempt.verdicts)
+        except Exception as error:
+            self.failed("an attempt", error)
+            return Attempt([BROKEN] * count, [0] * count)
+        finally:
+            self.pause.leave(entry, answered=answered, paused=paused)
+        return attempt
+
+    def failed(self, doing: str, error: BaseException) -> None:
+        """Log that code of the transport or carrier failed; a repetition only for debugging."""
+        kind = (doing, type(error))
+        level = logging.DEBUG if kind in self._logged else logging.ERROR
+        self._logged.add(kind)
+        log_failure(self.transport.channel, doing, error, level=level)
+
+    # The pause.
+
+    async def _enter(self, patience: float) -> Entry:
+        try:
+            async with self.timer.until(patience):
+                return await self.pause.enter(patience)
+        except TimeoutError:  # somebody else's probe took longer, or the sender was closed
+            return Entry(until=self.clock.time() + LOOK_AGAIN)
 
     def _paused(self, until: float) -> Verdict:
+        if self._closed:
+            return CLOSED
+        said = self.pause.verdict
         return Verdict(
             outcome=Outcome.RETRY,
-            code=self.pause.code,
+            status=said.status if said else 0,
+            code=said.code if said else "paused",
             advice="the vendor wants nothing from this app until then",
             retry=At(until),
             scope=Scope.APP,
         )
 
-    def _leave(self, entry: Entry, verdicts: Sequence[Verdict]) -> None:
-        pauses = [
-            verdict
-            for verdict in verdicts
-            if verdict.scope is Scope.APP and isinstance(verdict.retry, At)
-        ]
-        for verdict in pauses:
-            assert isinstance(verdict.retry, At)
-            self.pause.begin(verdict.retry.time, verdict.code)
-        answered = any(verdict.status for verdict in verdicts)
-        self.pause.leave(entry, answered=answered, paused=bool(pauses))
+    def _begin_pause(self, verdicts: Sequence[Verdict]) -> bool:
+        """Pause the app if one of *verdicts* asks for it; return whether one did."""
+        paused = False
+        for verdict in verdicts:
+            if verdict.scope is not Scope.APP:
+                continue
+            if isinstance(verdict.retry, At):
+                self.pause.begin(verdict.retry.time, verdict)
+            elif verdict.outcome is Outcome.RETRY and not paused:
+                now, backoff = self.clock.time(), self.transport.backoff
+                self.pause.begin(retry_at(verdict, 1, backoff, now, self.rng), verdict)
+            else:
+                continue
+            paused = True
+        return paused
+
+    # One attempt.
 
     async def _try(
-        self, load: Load, targets: Sequence[Target], deadline: float
-    ) -> Sequence[Verdict]:
-        verdicts, credential = await self._once(load, targets, deadline)
-        if credential is not None and any(
-            isinstance(verdict.retry, (AfterRefresh, AfterOpen)) for verdict in verdicts
-        ):
-            verdicts = await self._again(load, targets, deadline, verdicts, credential)
-        return verdicts
-
-    async def _again(
-        self,
-        load: Load,
-        targets: Sequence[Target],
-        deadline: float,
-        verdicts: Sequence[Verdict],
-        credential: Credential,
-    ) -> Sequence[Verdict]:
-        """Repeat, with a new credential or body, what failed for want of one."""
+        self, load: Load, targets: Sequence[Target], deadline: float, repeat: bool
+    ) -> tuple[Attempt, bool]:
+        """Return the attempt and whether the vendor answered to the last request of it."""
+        first = await self._once(load, targets, deadline)
+        count = len(targets)
         stale = [
             index
-            for index, verdict in enumerate(verdicts)
+            for index, verdict in enumerate(first.verdicts)
             if isinstance(verdict.retry, (AfterRefresh, AfterOpen))
         ]
-        if any(isinstance(verdicts[index].retry, AfterRefresh) for index in stale):
-            self.credentials.reject(load.route, credential.generation)
-        if any(isinstance(verdicts[index].retry, AfterOpen) for index in stale):
-            load.stored = None
-        second, _ = await self._once(load, [targets[index] for index in stale], deadline)
-        result = list(verdicts)
-        for index, verdict in zip(stale, second, strict=True):
+        verdicts, sent = list(first.verdicts), [int(first.sent)] * count
+        if not stale:
+            return Attempt(verdicts, sent), first.answered
+        if not repeat:
+            for index in stale:
+                verdicts[index] = _rejected(verdicts[index])
+            return Attempt(verdicts, sent), first.answered
+        self._renew(load, first)
+        second = await self._once(load, [targets[index] for index in stale], deadline)
+        for index, verdict in zip(stale, second.verdicts, strict=True):
+            sent[index] += second.sent
             # Once only: a vendor that rejects a new credential will reject the next too.
             if isinstance(verdict.retry, (AfterRefresh, AfterOpen)):
-                verdict = attrs.evolve(verdict, outcome=Outcome.REFUSED, retry=None)
-            result[index] = verdict
-        return result
+                verdict = _rejected(verdict)
+            elif verdict is LATE or verdict is CLOSED:
+                verdict = expired(verdicts[index])
+            verdicts[index] = verdict
+        return Attempt(verdicts, sent), second.answered
 
-    async def _once(
-        self, load: Load, targets: Sequence[Target], deadline: float
-    ) -> tuple[Sequence[Verdict], Credential | None]:
-        """Return the verdicts of one request, and the credential it was made with."""
+    def _renew(self, load: Load, answer: _Answer) -> None:
+        """Let go of the credential or the saved body that the vendor rejected."""
+        retries = {type(verdict.retry) for verdict in answer.verdicts}
+        if AfterRefresh in retries and answer.credential is not None:
+            self.credentials.reject(load.route, answer.credential.generation)
+        if AfterOpen in retries:
+            load.forget(answer.stored)
+
+    async def _once(self, load: Load, targets: Sequence[Target], deadline: float) -> _Answer:
+        """Make one request once there is all it needs."""
         count = len(targets)
-        clock = self.clock
+        credential: Credential | None = None
         try:
-            prepared = load.prepared(clock.time())
-        except ParameterError as error:
-            return [_refused(error)] * count, None
-        if isinstance(prepared, Skip):
-            return [_skipped(prepared)] * count, None
-        try:
-            async with _until(deadline - clock.monotonic()):
-                credential = await self.credentials.get(load.route)
-        except (VendorError, CarrierError) as error:
-            return [_no_credential(error, clock.time())] * count, None
-        except TimeoutError:
-            return [_LATE] * count, None
-        left = deadline - clock.monotonic()
-        if left <= 0:
-            return [_LATE] * count, None
-        try:
+            prepared = self._prepared(load, deadline)
+            credential = self.credentials.ready(load.route)
+            if credential is None:
+                credential = await self._credential(load.route, deadline)
             stored = load.stored
-            if count > 1 and stored is None and prepared.max_tokens > 1:
-                stored = await load.open(prepared, credential, count, self.carrier)
+            if stored is None and count > 1:
+                stored = await self._open(load, prepared, credential, count, deadline)
+            prepared = self._prepared(load, deadline)  # there may have been waiting
             request = prepared.request(targets, credential, stored)
-            response = await self.carrier.send(request, timeout=min(left, TRY_TIMEOUT))
-        except CarrierError as error:
-            return [_no_answer(error)] * count, credential
-        return prepared.verdicts(targets, response, clock.time()), credential
+        except _Unsent as unsent:
+            return _Answer([unsent.verdict] * count, credential=credential)
+        except Exception as error:
+            self.failed("request", error)
+            return _Answer([BROKEN] * count)
+        now = self.clock.monotonic()
+        timeout = min(deadline - now, TRY_TIMEOUT)
+        try:
+            async with self.timer.until(now + timeout + GRACE):
+                response = await self.carrier.send(request, timeout=timeout)
+        except Exception as error:
+            verdict, sent = self._not_answered(error)
+            return _Answer([verdict] * count, sent=sent)
+        try:
+            verdicts = prepared.verdicts(targets, response, self.clock.time())
+            if len(verdicts) != count:
+                raise ValueError("a verdict for each target was expected")
+        except Exception as error:
+            self.failed("verdicts", error)
+            verdicts = [BROKEN] * count
+        return _Answer(verdicts, True, True, credential, stored)
+
+    def _prepared(self, load: Load, deadline: float) -> Prepared:
+        if self._closed or self.clock.monotonic() >= deadline:
+            raise _Unsent(self._too_late())
+        prepared = load.prepared(self.clock.time())
+        if isinstance(prepared, Verdict):
+            raise _Unsent(prepared)
+        return prepared
+
+    def _too_late(self) -> Verdict:
+        return CLOSED if self._closed else LATE
+
+    def _not_answered(self, error: Exception) -> tuple[Verdict, bool]:
+        """Return what *error* of the carrier means, and whether the request left."""
+        if isinstance(error, CarrierError):
+            return no_answer(error), error.sent
+        if isinstance(error, TimeoutError):  # it did not end in time, nor say so
+            return NO_ANSWER, True
+        self.failed("the carrier", error)
+        return DROPPED, True
+
+    async def _credential(self, route: Route, deadline: float) -> Credential:
+        try:
+            async with self.timer.until(deadline):
+                return await self.credentials.get(route)
+        except (VendorError, CarrierError) as error:
+            raise _Unsent(no_credential(error, self.clock.time())) from None
+        except (TimeoutError, StateError):
+            raise _Unsent(self._too_late()) from None
+        except Exception:  # logged where it was fetched, once for all who wait
+            raise _Unsent(BROKEN) from None
+
+    async def _open(
+        self, load: Load, prepared: Prepared, credential: Credential, count: int, deadline: float
+    ) -> str | None:
+        try:
+            async with self.timer.until(deadline):
+                return await load.open(prepared, credential, count, self.carrier)
+        except (VendorError, CarrierError) as error:
+            raise _Unsent(not_saved(error, self.clock.time())) from None
+        except TimeoutError:
+            raise _Unsent(self._too_late()) from None
 
 
-def _until(seconds: float) -> asyncio.Timeout:
-    """Raise ``TimeoutError`` in the block once *seconds* of the machine's time are over."""
-    return asyncio.timeout(max(seconds, 0))
-
-
-def _refused(error: ParameterError) -> Verdict:
-    code = getattr(error, "reason", "") or "invalid_notification"
-    return Verdict(outcome=Outcome.REFUSED, code=code, advice=error.message)
-
-
-def _skipped(skip: Skip) -> Verdict:
-    if skip.why == "expired":
-        return _LATE
-    return Verdict(outcome=Outcome.SKIPPED, code=skip.why, advice=skip.advice)
-
-
-def _no_credential(error: VendorError | CarrierError, now: float) -> Verdict:
-    """Return what it means that no credential was to be had; nothing was sent."""
-    if isinstance(error, CarrierError):
-        return Verdict(
-            outcome=Outcome.RETRY,
-            code="credential_unreachable",
-            advice=f"the vendor's token endpoint could not be reached: {error}",
-        )
-    retry = None if error.retry_after is None else At(now + error.retry_after)
-    return Verdict(
-        outcome=Outcome.RETRY if error.retryable else Outcome.REFUSED,
-        status=error.status,
-        code=error.vendor_code or "credential_rejected",
-        advice=str(error),
-        retry=retry if error.retryable else None,
-    )
-
-
-def _no_answer(error: CarrierError) -> Verdict:
-    """Return what it means that a request got no answer."""
-    if not error.sent:
-        return Verdict(
-            outcome=Outcome.RETRY, code="not_sent", advice=f"the vendor was not reached: {error}"
-        )
-    code = "timeout" if isinstance(error, CarrierTimeout) else "connection_lost"
-    return Verdict(
-        outcome=Outcome.UNKNOWN,
-        code=code,
-        advice="it was sent and no answer came: the device may have got it",
-    )
+def _rejected(verdict: Verdict) -> Verdict:
+    return attrs.evolve(verdict, outcome=Outcome.REFUSED, retry=None)

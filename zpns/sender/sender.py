@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import secrets
+from collections.abc import Callable
+from contextlib import suppress
 from types import TracebackType
 from typing import Final, Self
 
@@ -13,11 +16,12 @@ from zpns.errors import ParameterError, StateError
 from zpns.exchange import Carrier, Clock, OneLoop, SystemClock
 from zpns.models.delivery import Delivery
 from zpns.models.notification import Notification
-from zpns.sender._run import Run, Token, Tokens
+from zpns.sender._run import Run
+from zpns.sender._source import Token, Tokens
 from zpns.sender.lane import Lane
 from zpns.transports.base import Transport
 
-__all__ = ["Deliveries", "Sender"]
+__all__ = ["Deliveries", "Pages", "Sender"]
 
 WINDOW: Final = 500  # requests under way at once
 DEADLINE: Final = 30.0  # seconds for a whole call
@@ -40,7 +44,8 @@ class Sender:
     Args:
         transport: The vendor and the app's credentials.
 
-        carrier: Carries the requests instead of the one the transport rides on.
+        carrier: Carries the requests instead of the one the transport rides on. Several
+            senders may share it; whoever made it closes it.
 
         clock: Where time comes from; the machine's if not given.
 
@@ -64,6 +69,7 @@ class Sender:
         self._lane: Lane | None = None
         self._loop = OneLoop("Sender")
         self._closed = False
+        self._closing: asyncio.Task[None] | None = None
 
     def __repr__(self) -> str:
         return f"Sender({self._transport!r})"
@@ -81,11 +87,20 @@ class Sender:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Close every connection. Sends under way end as *unknown*; later ones are refused."""
+        """
+        Close every connection.
+
+        Sends under way end as *unknown*, those that were not sent as *skipped*, and a
+        ``send_many`` whose source had more raises ``StateError`` then. Later ones are
+        refused.
+        """
+        if self._lane is not None:
+            loop = self._loop.check()
+            if self._closing is None:
+                self._closing = loop.create_task(self._lane.aclose())
         self._closed = True
-        lane, self._lane = self._lane, None
-        if lane is not None:
-            await lane.aclose()
+        if self._closing is not None:
+            await asyncio.shield(self._closing)  # it ends even if the caller is cancelled
 
     async def send(
         self, notification: Notification, token: Token, *, deadline: float = DEADLINE
@@ -109,7 +124,9 @@ class Sender:
             StateError: The sender is closed, or belongs to another event loop.
         """
         async with self.send_many(notification, (token,), window=1, deadline=deadline) as results:
-            return await anext(results)
+            async for delivery in results:
+                return delivery
+        raise StateError("this Sender was closed; make a new one")
 
     def send_many(
         self,
@@ -133,9 +150,9 @@ class Sender:
 
         An item never raises. At *max_waiting* results that nobody has taken, or that
         are held for order, and retries that wait, the source is not read further.
-        Leaving the block, ``aclose()`` or cancelling resets what is under way and
-        reports nothing more. What the source raises comes out once everything read
-        before it is reported.
+        Leaving the block, ``aclose()`` or cancelling resets what is under way, closes the
+        source if it is an asynchronous generator, and reports nothing more. What the
+        source raises comes out once everything read before it is reported.
 
         Args:
             notification: What is pushed. A *job_id* is drawn if it has none.
@@ -145,7 +162,9 @@ class Sender:
 
             window: Requests under way at once, 1 or more.
 
-            deadline: Seconds until every token must have its outcome, greater than 0.
+            deadline: Seconds from the beginning until every token must have its outcome,
+                greater than 0. Nothing is sent after it; what the source gives later is
+                reported as expired.
 
             ordered: Whether results come in the order of *tokens*.
 
@@ -172,18 +191,23 @@ class Sender:
             hasattr(tokens, "__iter__") or hasattr(tokens, "__aiter__")
         ):
             raise ParameterError("tokens", "a sequence or source of tokens", type(tokens).__name__)
-        lane = self._open()
-        run = Run(
-            lane,
-            self._dated(notification),
-            tokens,
-            window=window,
-            deadline=self._clock.monotonic() + deadline,
-            ordered=ordered,
-            repeat_unknown=repeat_unknown,
-            max_waiting=max_waiting,
-        )
-        return Deliveries(run)
+        self._open()
+
+        def begin() -> Run:
+            run = Run(
+                self._open(),
+                self._dated(notification),
+                tokens,
+                window=window,
+                deadline=self._clock.monotonic() + deadline,
+                ordered=ordered,
+                repeat_unknown=repeat_unknown,
+                max_waiting=max_waiting,
+            )
+            run.start()
+            return run
+
+        return Deliveries(begin)
 
     def _open(self) -> Lane:
         self._loop.check()
@@ -210,17 +234,18 @@ class Deliveries:
     """
     The results of a ``send_many``: an asynchronous iterator and context manager.
 
-    Sending begins when the block is entered or the first result is asked for.
+    Sending begins, and the deadline runs, when the block is entered or the first result
+    is asked for. Left without a block, it stops once nobody holds it any more.
     """
 
-    def __init__(self, run: Run) -> None:
-        self._run = run
-        self._started = False
+    def __init__(self, begin: Callable[[], Run]) -> None:
+        self._begin = begin
+        self._run: Run | None = None
         self._closed = False
-        self._page: list[Delivery] = []  # reversed: the next result is at the end
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def __aenter__(self) -> Self:
-        self._start()
+        self._begun()
         return self
 
     async def __aexit__(
@@ -235,9 +260,10 @@ class Deliveries:
         return self
 
     async def __anext__(self) -> Delivery:
-        if not self._page:
-            self._page = (await self._take())[::-1]
-        return self._page.pop()
+        run = await self._ready()
+        delivery = run.results.popleft()
+        run.taken()
+        return delivery
 
     def pages(self) -> Pages:
         """Return the results as lists, each of whatever was ready, at least one."""
@@ -245,38 +271,42 @@ class Deliveries:
 
     async def aclose(self) -> None:
         """Reset what is under way; nothing more is reported."""
-        if not self._closed:
-            self._closed = True
-            self._page = []
+        self._closed = True
+        if self._run is not None:
             await self._run.aclose()
 
     def __del__(self) -> None:
         # A loop left by `break` without a block: nobody will ever ask again.
-        if self._started and not self._closed:
-            self._run.cancel()
+        run, loop = self._run, self._loop
+        if run is not None and loop is not None and not (self._closed or loop.is_closed()):
+            with suppress(RuntimeError):  # the loop was closed meanwhile
+                loop.call_soon_threadsafe(run.close)  # the collector runs in any thread
 
-    def _start(self) -> None:
-        if not self._started:
-            self._started = True
-            self._run.start()
+    def _begun(self) -> Run:
+        if self._run is None:
+            self._loop = asyncio.get_running_loop()
+            self._run = self._begin()
+        return self._run
 
-    async def _take(self) -> list[Delivery]:
+    async def _ready(self) -> Run:
+        """Return the run with a result at least, or end the iteration."""
         if self._closed:
             raise StopAsyncIteration
-        self._start()
+        run = self._begun()
+        if run.results:
+            return run
         try:
-            page = await self._run.page()
+            if await run.wait():
+                return run
         except BaseException:
             await self.aclose()
             raise
-        if not page:
-            await self.aclose()
-            raise StopAsyncIteration
-        return page
+        await self.aclose()
+        raise StopAsyncIteration
 
 
 class Pages:
-    """The results of a ``send_many`` as lists."""
+    """The results of a ``send_many`` as lists; ``Deliveries.pages()`` gives it."""
 
     def __init__(self, deliveries: Deliveries) -> None:
         self._deliveries = deliveries
@@ -285,11 +315,11 @@ class Pages:
         return self
 
     async def __anext__(self) -> list[Delivery]:
-        left = self._deliveries._page[::-1]
-        if left:
-            self._deliveries._page = []
-            return left
-        return await self._deliveries._take()
+        run = await self._deliveries._ready()
+        page = list(run.results)
+        run.results.clear()
+        run.taken()
+        return page
 
 
 def _check_positive(field: str, value: float, *, whole: bool = False) -> None:

@@ -4,21 +4,35 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+from collections.abc import Coroutine
 from itertools import count
-from typing import Final
+from typing import Any, Final, TypeVar
 
-__all__ = ["FakeClock"]
+from zpns.errors import ParameterError, StateError
+
+__all__ = ["FakeClock", "settle"]
+
+T = TypeVar("T")
 
 START: Final = 1_795_000_000.0  # 2026-11-18, when none is given
-_SETTLE: Final = 50  # loop turns given to whoever was woken
+_TURNS: Final = 200  # loop turns given where the loop does not tell whether it is idle
+_MOST_TURNS: Final = 20_000  # a task that is never idle must not stop the test
 
 
 class FakeClock:
     """
     A :class:`~zpns.exchange.Clock` for tests: nothing sleeps, time moves by :meth:`advance`.
 
+    .. code-block:: python
+
+        clock = FakeClock()
+        task = asyncio.create_task(work(clock))
+        await clock.advance(30)
+
+        delivery = await clock.run(sender.send(notification, token))
+
     Args:
-        now: Where :meth:`time` begins, UTC seconds.
+        now: Where :meth:`time` begins, UTC seconds. :meth:`monotonic` begins at 0.
     """
 
     def __init__(self, now: float = START) -> None:
@@ -26,6 +40,10 @@ class FakeClock:
         self._monotonic = 0.0
         self._order = count()
         self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
+        self._moving = asyncio.Lock()
+
+    def __repr__(self) -> str:
+        return f"FakeClock(monotonic={self._monotonic:g}, sleepers={self.sleepers})"
 
     def time(self) -> float:
         return self._time
@@ -53,9 +71,43 @@ class FakeClock:
         """
         Let *seconds* pass, waking every sleeper at its moment and in order.
 
-        Whoever is woken runs, and may go to sleep again, before time moves on.
+        Whoever is woken runs, and may go to sleep again, before time moves on. Asked for
+        while time is moving already, by somebody who was woken for instance, it follows
+        when that is done.
+
+        Args:
+            seconds: 0 or more; 0 lets whatever is ready run.
         """
-        end = self._monotonic + seconds
+        if not seconds >= 0:
+            raise ParameterError("seconds", "0 or more; jump() sets the time of day back", seconds)
+        async with self._moving:
+            await self._pass(self._monotonic + seconds)
+
+    async def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """
+        Return what *work* returns, moving time on whenever everything waits for it.
+
+        Args:
+            work: What is run, as a task of its own.
+
+        Raises:
+            StateError: It waits for something that no time brings.
+        """
+        task = asyncio.get_running_loop().create_task(work)
+        try:
+            await settle()
+            while not task.done():
+                async with self._moving:
+                    self._forget_cancelled()
+                    if not self._sleepers:
+                        raise StateError("it waits for something that no time brings")
+                    await self._pass(self._sleepers[0][0])
+            return task.result()
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def _pass(self, end: float) -> None:
         await settle()
         while self._sleepers and self._sleepers[0][0] <= end:
             when, _, future = heapq.heappop(self._sleepers)
@@ -67,6 +119,10 @@ class FakeClock:
         self._move(end)
         await settle()
 
+    def _forget_cancelled(self) -> None:
+        while self._sleepers and self._sleepers[0][2].done():
+            heapq.heappop(self._sleepers)
+
     def _move(self, to: float) -> None:
         if to > self._monotonic:
             self._time += to - self._monotonic
@@ -74,6 +130,10 @@ class FakeClock:
 
 
 async def settle() -> None:
-    """Let whatever is ready run."""
-    for _ in range(_SETTLE):
+    """Let whatever is ready run, until every task waits for something."""
+    # asyncio's own loops know what is still to run. Others get a fixed number of turns.
+    ready = getattr(asyncio.get_running_loop(), "_ready", None)
+    for _ in range(_TURNS if ready is None else _MOST_TURNS):
         await asyncio.sleep(0)
+        if ready is not None and not ready:
+            return
