@@ -59,7 +59,8 @@ REFUSED: list[Any] = [
                      "TTL must be from 0 to 2419200 seconds.", id=f"ttl-{ttl}-{section}")
         for section, path in (("android", "message.android.ttl"),
                               ("androidV2", "message.android_v2.ttl"))
-        for ttl in ("-1s", "-0.000000001s", "2419200.5s", "2419201s")
+        for ttl in ("-1s", "-0.000000001s", "2419200.5s", "2419201s",
+                    "315576000000s")
     ),
     *(
         pytest.param({"topic": "t", **part}, f"{path}.fcm_options.analytics_label",

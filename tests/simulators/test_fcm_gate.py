@@ -106,9 +106,10 @@ def test_body_must_be_said_to_be_json(fcm: Any, content_type: str | None) -> Non
     assert "Content type must be application/json" in description
 
 
-def test_unknown_parameter_of_the_query_is_refused(fcm: Any) -> None:
+@pytest.mark.parametrize("value", ["true", ""])
+def test_unknown_parameter_of_the_query_is_refused(fcm: Any, value: str) -> None:
     """A parameter that no method has is the parser's refusal, without a field."""
-    response = fcm.post(b'{"message":{"topic":"t"}}', path=f"{PATH}?dry_run=true&alt=json")
+    response = fcm.post(b'{"message":{"topic":"t"}}', path=f"{PATH}?dry_run={value}&alt=json")
 
     assert (400, None) == (response.status, fcm.error_code(response))
     assert [
