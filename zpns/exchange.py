@@ -11,13 +11,23 @@ import asyncio
 import time
 from collections.abc import Generator, Mapping
 from types import MappingProxyType
-from typing import Final, Protocol, TypeAlias, TypeVar
+from typing import Any, Final, Protocol, TypeAlias, TypeVar
 
 import attrs
 
 from zpns.errors import StateError
 
-__all__ = ["Carrier", "Clock", "Exchange", "OneLoop", "Request", "Response", "SystemClock", "run"]
+__all__ = [
+    "BulkForm",
+    "Carrier",
+    "Clock",
+    "Exchange",
+    "OneLoop",
+    "Request",
+    "Response",
+    "SystemClock",
+    "run",
+]
 
 T = TypeVar("T")
 
@@ -61,6 +71,47 @@ class Response:
     status: int
     headers: Mapping[str, str] = NO_HEADERS
     body: bytes = b""
+
+
+@attrs.frozen(kw_only=True)
+class BulkForm:
+    """
+    A request with holes, for a page of targets that share everything else.
+
+    The token goes between the halves of *path* and of *body*; a vendor uses one of the
+    two. Its header fields are those of ``Prepared.request``, pseudo-headers apart.
+
+    Attributes:
+        method: Of every request.
+
+        authority: Host and port.
+
+        path: Before and after the token; the whole path and ``b""`` if it is not there.
+
+        body: Before and after the token; likewise.
+
+        headers: Lower-case names and values that all requests share, the credential
+            included.
+
+        numbered: A header that differs per target, as name and the value's constant
+            part, which is followed by the target's ``seq`` as 12 hex digits; or None.
+
+        success: What a plain success means; whoever uses the form knows, the carrier does
+            not look at it.
+
+        reads_body: Whether a success is plain only once its body was looked at.
+    """
+
+    method: bytes
+    authority: bytes
+    path: tuple[bytes, bytes]
+    body: tuple[bytes, bytes]
+    headers: tuple[tuple[bytes, bytes], ...] = attrs.field(
+        repr=lambda headers: repr([name for name, _ in headers])
+    )
+    numbered: tuple[bytes, bytes] | None = None
+    success: Any = None
+    reads_body: bool = False
 
 
 Exchange: TypeAlias = Generator[Request, Response, T]

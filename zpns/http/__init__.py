@@ -1,7 +1,7 @@
 """
 The carriers: what takes a request to a vendor and brings the answer back.
 
-:class:`AiohttpCarrier` speaks HTTP/1.1. Names are loaded when first used, so that
+:class:`AiohttpCarrier` speaks HTTP/1.1, :class:`HTTP2Carrier` HTTP/2. Names are loaded when first used, so that
 importing this package loads no HTTP library.
 """
 
@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from zpns.http.aiohttp import AiohttpCarrier
+    from zpns.http.http2 import HTTP2Carrier
 
-__all__ = ["AiohttpCarrier"]
+__all__ = ["AiohttpCarrier", "HTTP2Carrier"]
 
-_HOME: Final = {"AiohttpCarrier": "aiohttp"}
+_HOME: Final = {"AiohttpCarrier": "aiohttp", "HTTP2Carrier": "http2"}
 
 
 def __getattr__(name: str) -> Any:

@@ -29,7 +29,7 @@ from urllib.parse import urlsplit
 import attrs
 
 from zpns.errors import ConfigError, shorten
-from zpns.exchange import Exchange, Request, Response
+from zpns.exchange import BulkForm, Exchange, Request, Response
 from zpns.models.delivery import Target, Verdict
 from zpns.models.notification import DeviceToken, Notification, Resource
 
@@ -105,46 +105,6 @@ class Credential:
     renew_at: float
     expires_at: float
     generation: int = 0
-
-
-@attrs.frozen(kw_only=True)
-class BulkForm:
-    """
-    A request with holes, for a page of targets that share everything else.
-
-    The token goes between the halves of *path* and of *body*; a vendor uses one of the
-    two. Its header fields are those of ``Prepared.request``, pseudo-headers apart.
-
-    Attributes:
-        method: Of every request.
-
-        authority: Host and port.
-
-        path: Before and after the token; the whole path and ``b""`` if it is not there.
-
-        body: Before and after the token; likewise.
-
-        headers: Lower-case names and values that all requests share, the credential
-            included.
-
-        numbered: A header that differs per target, as name and the value's constant
-            part, which is followed by the target's ``seq`` as 12 hex digits; or None.
-
-        success: The shared verdict of a plain success.
-
-        reads_body: Whether a success is plain only once its body was looked at.
-    """
-
-    method: bytes
-    authority: bytes
-    path: tuple[bytes, bytes]
-    body: tuple[bytes, bytes]
-    headers: tuple[tuple[bytes, bytes], ...] = attrs.field(
-        repr=lambda headers: repr([name for name, _ in headers])
-    )
-    numbered: tuple[bytes, bytes] | None = None
-    success: Verdict
-    reads_body: bool = False
 
 
 @attrs.frozen(kw_only=True)
