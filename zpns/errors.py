@@ -5,7 +5,7 @@ Every error zpns raises.
 
     ZPNsError                      everything below; never raised itself
     ├── ConfigError (ValueError)   credentials or settings missing or malformed
-    ├── StateError (RuntimeError)  the object is closed, not started, or used from another event loop
+    ├── StateError (RuntimeError)  closed, not started, or used from another event loop
     ├── WireError (ValueError)     input does not fit the model
     ├── ZIMError                   ZIM's own verdict
     │   └── ParameterError (ValueError)  an argument or a model's field is wrong

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from raw_server import OK, RawServer, Script, Serve, answering
 
+from zpns.http import AiohttpCarrier
 from zpns.simulators._ca import LocalCA
 
 
@@ -51,3 +52,27 @@ def ca_file(ca: LocalCA, tmp_path_factory: pytest.TempPathFactory) -> str:
     path: Path = tmp_path_factory.mktemp("ca") / "ca.pem"
     path.write_bytes(ca.pem)
     return str(path)
+
+
+@pytest.fixture
+async def carrier() -> AsyncIterator[AiohttpCarrier]:
+    """A carrier with its defaults, closed at the end."""
+    carrier = AiohttpCarrier()
+    yield carrier
+    await carrier.aclose()
+
+
+@pytest.fixture
+async def narrow() -> AsyncIterator[AiohttpCarrier]:
+    """A carrier with a single connection per host."""
+    carrier = AiohttpCarrier(connections_per_host=1)
+    yield carrier
+    await carrier.aclose()
+
+
+@pytest.fixture
+async def secure(ca_file: str) -> AsyncIterator[AiohttpCarrier]:
+    """A carrier that trusts the tests' own authority."""
+    carrier = AiohttpCarrier(ca_file=ca_file)
+    yield carrier
+    await carrier.aclose()

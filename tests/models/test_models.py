@@ -224,7 +224,7 @@ def test_front_door_lists_what_the_rooms_list() -> None:
     """The table of names is that of the modules, so no name is forgotten."""
     from importlib import import_module
 
-    homes = {home for home in models._HOME.values()}
+    homes = set(models._HOME.values())
     listed = {name: home for home in homes for name in import_module(f"zpns.models.{home}").__all__}
 
     assert listed == dict(models._HOME)

@@ -161,9 +161,9 @@ async def test_a_target_is_repeated_once_for_a_rejection(room: Any) -> None:
 
 async def test_once_counts_over_retries(room: Any) -> None:
     """A target that was repeated for a rejection and came later gets no second repetition."""
-    room.fate("a", "401", "busy=1", "401", "ok")
+    room.fate("a", "401", "busy=1", "busy=1", "401", "ok")
     delivery = await room.send("a")
-    assert (Outcome.REFUSED, 3, 2) == (
+    assert (Outcome.REFUSED, 4, 2) == (
         delivery.outcome,
         delivery.attempts,
         room.vendor.credentials,
@@ -199,10 +199,12 @@ async def test_a_rejection_with_no_time_left_is_expired(room: Any) -> None:
 
 async def test_a_rejected_key_refuses_without_a_stampede(room: Any) -> None:
     """A key the vendor does not accept refuses every push, and is asked about once."""
-    room.vendor.tokens.extend([Response(status=401, body=b"bad_key")] * 10)
+    answer = Response(status=401, body=b"bad_key", headers={"retry-after": "1"})
+    room.vendor.tokens.extend([answer] * 10)
     deliveries = await room.collect([f"t{number}" for number in range(1000)], window=100)
-    assert [(Outcome.REFUSED, "bad_key", 401, 0)] * 1000 == [
-        (d.outcome, d.verdict.code, d.verdict.status, d.attempts) for d in deliveries
+    assert [(Outcome.REFUSED, "bad_key", 401, None, 0)] * 1000 == [
+        (d.outcome, d.verdict.code, d.verdict.status, d.verdict.retry, d.attempts)
+        for d in deliveries
     ]
     assert (1, []) == (room.vendor.credentials, room.vendor.pushes)
 
@@ -259,9 +261,10 @@ async def test_an_unavailable_token_endpoint_expires_the_push(room: Any) -> None
     """At the deadline the push is expired, with what the token endpoint said."""
     room.vendor.tokens.extend([unavailable()] * 100)
     delivery = await room.send("a", deadline=10)
-    assert (Outcome.EXPIRED, 503, 0) == (
+    assert (Outcome.EXPIRED, 503, "credential_unavailable", 0) == (
         delivery.outcome,
         delivery.verdict.status,
+        delivery.verdict.code,
         delivery.attempts,
     )
 
@@ -291,6 +294,25 @@ async def test_the_vendors_time_wins_here_too(
     room.vendor.tokens.append(unavailable(**{"retry-after": seconds}))
     await room.send("a")
     assert (asked, [sent_at]) == (room.vendor.credentials, room.vendor.times)
+
+
+async def test_a_time_beyond_the_deadline_is_not_waited_for(room: Any) -> None:
+    """If the token endpoint asks for more time than there is, that is known at once."""
+    room.vendor.tokens.append(unavailable(**{"retry-after": "15"}))
+    delivery = await room.send("a", deadline=12)
+    assert (Outcome.EXPIRED, 0.0) == (delivery.outcome, room.clock.monotonic())
+
+
+async def test_a_token_endpoint_that_is_too_slow(room: Any) -> None:
+    """A question without an answer is asked three times, and then the vendor is unreachable."""
+    room.carrier.hold()
+    sending = asyncio.create_task(room.sender.send(room.hello, "a", deadline=35))
+    await room.clock.advance(36)
+    assert (Outcome.EXPIRED, "credential_unreachable", TRIES) == (
+        sending.result().outcome,
+        sending.result().verdict.code,
+        len(room.carrier.requests),
+    )
 
 
 async def test_a_spent_quota_of_credentials(room: Any) -> None:

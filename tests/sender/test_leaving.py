@@ -168,6 +168,15 @@ async def test_aclose_goes_on_when_its_caller_is_cancelled(room: Any, tasks: Any
     assert ([True], set()) == (closed, tasks())
 
 
+async def test_ended_fan_outs_are_forgotten(room: Any) -> None:
+    """A sender that lives long does not keep what it has done."""
+    for _ in range(3):
+        await room.collect(["a", "b"])
+        async with room.sender.send_many(room.hello, endless(), max_waiting=2) as deliveries:
+            await anext(deliveries)
+    assert set() == room.sender._lane.on_close
+
+
 async def test_a_cancelled_consumer_stops_everything(room: Any, tasks: Any) -> None:
     """Cancelling the task that iterates resets what is under way and passes the cancelling on."""
     await room.send("first")
@@ -440,6 +449,25 @@ async def test_a_source_that_closes_the_sender(room: Any) -> None:
     assert set(found) <= {"a", "b"}
 
 
+@pytest.mark.parametrize("who", ["fan-out", "sender"])
+async def test_a_source_that_will_not_end(room: Any, who: str) -> None:
+    """A source that swallows its cancelling is not heard any more."""
+
+    async def source() -> AsyncIterator[str]:
+        yield "a"
+        while True:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                yield "b"
+
+    async with room.sender.send_many(room.hello, source()) as deliveries:
+        await anext(deliveries)
+        await (deliveries if who == "fan-out" else room.sender).aclose()
+        await room.clock.advance(0)
+    assert ["a"] == room.vendor.received
+
+
 async def test_a_source_that_closes_its_own_fan_out(room: Any, tasks: Any) -> None:
     """A source that closes what reads it ends it, without waiting for itself for ever."""
     made: list[Any] = []
@@ -508,6 +536,27 @@ async def test_somebody_cancels_tasks_that_did_not_start(room: Any) -> None:
             task.cancel()
         found = [delivery.outcome async for delivery in deliveries]
     assert ([Outcome.UNKNOWN] * 2, ["first"]) == (found, room.vendor.received)
+
+
+async def test_somebody_cancels_a_reader_that_rests(room: Any) -> None:
+    """Its source, which was between two tokens, is closed with the fan-out."""
+    closed = []
+
+    async def source() -> AsyncIterator[str]:
+        try:
+            for token in endless():
+                yield token
+        finally:
+            closed.append(True)
+
+    async with room.sender.send_many(room.hello, source(), max_waiting=2) as deliveries:
+        await room.clock.advance(0)
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            task.cancel()
+        await room.clock.advance(0)
+        assert [] == closed
+        await deliveries.aclose()
+    assert [True] == closed
 
 
 async def test_somebody_cancels_the_reader_that_did_not_start(room: Any) -> None:

@@ -130,6 +130,21 @@ async def test_a_probe_without_credential_frees_nobody(room: Any) -> None:
     await sending
 
 
+async def test_a_probe_whose_repetition_is_lost_frees_nobody(room: Any) -> None:
+    """A rejected credential is not the answer that counts, but what came of the repetition."""
+    await paused(room, 10)
+    room.fate("t0", "401", "lost")
+    room.carrier.hold()
+    sending = begin(room, "t0", "t1", "t2")
+    await room.clock.advance(10)
+    for _ in range(3):  # the push, the credential, the push again
+        room.carrier.release(1)
+        await room.clock.advance(0)
+    assert (["t0", "t0"], 1) == (room.vendor.received, room.carrier.under_way)
+    room.carrier.release()
+    await sending
+
+
 async def test_a_probe_that_is_refused_frees_the_others(room: Any) -> None:
     """Any answer that asks for no pause is proof that the vendor takes part again."""
     await paused(room, 10)
@@ -242,7 +257,7 @@ async def test_no_pause_lets_everybody_pass() -> None:
     """Before any pause there is nothing to wait for, and leaving means nothing."""
     pause = Pause(FakeClock())
     assert (False, FREE) == (pause.active, await pause.enter(0))
-    pause.leave(FREE, answered=True, paused=False)
+    pause.leave(FREE, answered=True)
 
 
 async def test_patience_decides_who_waits() -> None:
@@ -265,7 +280,7 @@ async def test_who_has_no_patience_looks_again_during_a_probe() -> None:
     probe = await pause.enter(patience=0)
     assert probe.probe is not None
     assert Entry(until=clock.time() + LOOK_AGAIN) == await pause.enter(patience=0)
-    pause.leave(probe, answered=True, paused=False)
+    pause.leave(probe, answered=True)
     assert FREE == await pause.enter(patience=0)
 
 
@@ -276,7 +291,7 @@ async def test_a_pause_that_began_during_the_probe_outlives_it() -> None:
     pause.begin(clock.time(), QUOTA)
     probe = await pause.enter(patience=1)
     pause.begin(clock.time() + 30, QUOTA)  # said to a request from before
-    pause.leave(probe, answered=True, paused=False)
+    pause.leave(probe, answered=True)
     assert Entry(until=clock.time() + 30) == await pause.enter(patience=1)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -67,7 +68,7 @@ async def test_each_target_of_a_slice_has_its_own_fate(make_room: Any) -> None:
 
 async def test_what_failed_together_is_tried_together(make_room: Any) -> None:
     """One wait is drawn for all of a slice: its retry is one request, not one for each."""
-    room = make_room(max_tokens=4)
+    room = make_room(max_tokens=4, chance=random.Random(3))
     for token in "abcd":
         room.fate(token, "busy")
     await room.collect(list("abcd"))
@@ -201,6 +202,28 @@ async def test_a_lost_body_is_saved_again_once(make_room: Any) -> None:
     assert ["saved-1"] * 4 + ["saved-2"] * 4 == [push.stored for push in room.vendor.pushes]
 
 
+async def test_a_late_word_of_a_lost_body_keeps_the_new_one(make_room: Any) -> None:
+    """A slice that learns of the loss when a new body is saved already uses that."""
+    room = make_room(max_tokens=2, saves=True)
+    for token in "abcd":
+        room.fate(token, "unsaved")
+
+    async def gate(path: str, token: str) -> None:
+        if token == "c":
+            while room.vendor.received.count("a") < 2:
+                await asyncio.sleep(0)
+
+    room.vendor.gate = gate
+    await room.collect(list("abcd"))
+    stored = [(push.tokens, push.stored) for push in room.vendor.pushes]
+    assert [
+        (["a", "b"], "saved-1"),
+        (["a", "b"], "saved-2"),
+        (["c", "d"], "saved-1"),
+        (["c", "d"], "saved-2"),
+    ] == stored
+
+
 async def test_a_body_that_is_lost_again_refuses(make_room: Any) -> None:
     """A target is repeated once at most for a lost body."""
     room = make_room(max_tokens=2, saves=True)
@@ -235,20 +258,21 @@ async def test_a_body_that_cannot_be_saved(
 
 async def test_a_saving_fails_for_all_who_wait(make_room: Any) -> None:
     """Five slices that wait for one saving do not ask five times when it fails."""
-    room = make_room(max_tokens=2, saves=True, chance=0.0)
+    room = make_room(max_tokens=2, saves=True)
+    await room.send("first")
     room.vendor.saves.append(Response(status=503, headers={"retry-after": "3"}))
     room.vendor.gate = lambda path, token: room.clock.sleep_until(room.clock.monotonic() + 1)
-    deliveries = await room.collect([f"t{number}" for number in range(10)])
-    assert [(Outcome.SENT, 1)] * 10 == [(d.outcome, d.attempts) for d in deliveries]
-    assert 2 == room.vendor.saved
+    deliveries = await room.collect([f"t{number}" for number in range(10)], deadline=3.5)
+    assert [(Outcome.EXPIRED, 0)] * 10 == [(d.outcome, d.attempts) for d in deliveries]
+    assert (1, 1.0) == (room.vendor.saved, room.clock.monotonic())
 
 
 async def test_a_spent_quota_of_savings_pauses_the_app(make_room: Any) -> None:
     """A quota is the app's: nothing else is asked before its time."""
     room = make_room(max_tokens=2, saves=True)
     room.vendor.saves.append(Response(status=429, headers={"retry-after": "7"}))
-    await room.collect(["a", "b"])
-    assert ([7.0], 2) == (room.vendor.times, room.vendor.saved)
+    await room.collect(["a", "b", "c"], window=1)
+    assert ([7.0, 7.0], 2) == (room.vendor.times, room.vendor.saved)
 
 
 async def test_a_saving_without_answer_is_no_doubt(make_room: Any) -> None:

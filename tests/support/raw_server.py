@@ -12,10 +12,29 @@ import ssl
 from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 
+from zpns.exchange import Carrier, Request, Response
 from zpns.simulators._tcp import abort
 
-__all__ = ["OK", "Peer", "RawServer", "Script", "Serve", "answering"]
+__all__ = [
+    "AT_ONCE",
+    "HEAD",
+    "OK",
+    "PATIENCE",
+    "SECRET",
+    "Peer",
+    "RawServer",
+    "Script",
+    "Serve",
+    "answer_to",
+    "answering",
+    "get",
+    "post",
+]
 
+PATIENCE = 5.0  # seconds nothing here should need
+AT_ONCE = 0.1  # seconds after which a silent server is given up
+SECRET = "Bearer ya29.very-secret"
+HEAD = b"HTTP/1.1 200 OK\r\n"
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 
@@ -123,3 +142,23 @@ def answering(*answer: bytes) -> Script:
             await peer.write(*answer)
 
     return script
+
+
+def post(url: str, body: bytes = b"x") -> Request:
+    return Request(method="POST", url=url, headers={"authorization": SECRET}, body=body)
+
+
+def get(url: str) -> Request:
+    return Request(method="GET", url=url)
+
+
+async def answer_to(serve: Serve, carrier: Carrier, *answer: bytes) -> Response:
+    """Return what the carrier makes of *answer*, the last on its connection."""
+
+    async def script(peer: Peer) -> None:
+        await peer.request()
+        await peer.write(*answer)
+        peer.close()
+
+    server = await serve(script)
+    return await carrier.send(post(server.url()), timeout=PATIENCE)

@@ -59,9 +59,7 @@ def check_text(
     try:
         size = len(value.encode()) if unit == "bytes" or not value.isascii() else len(value)
     except UnicodeEncodeError:
-        raise ParameterError(
-            field, f"{span} without lone surrogates", value, code=code
-        ) from None
+        raise ParameterError(field, f"{span} without lone surrogates", value, code=code) from None
     if unit == "characters":
         size = len(value)
     if size < least or (most is not None and size > most):
@@ -102,9 +100,7 @@ def user_id(*, empty: bool = False) -> Validator:
     return validate
 
 
-def text(
-    *, least: int = 0, most: int | None = None, unit: str = "characters"
-) -> Validator:
+def text(*, least: int = 0, most: int | None = None, unit: str = "characters") -> Validator:
     """Validate text by its length in *unit*."""
 
     def validate(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:

@@ -36,6 +36,7 @@ DEVICE_ID_MOST: Final = 64  # characters
 ENVIRONMENTS: Final = ("production", "sandbox")
 TOKEN_KINDS: Final = ("alert", "voip", "web", "liveactivity")
 
+
 class PushKind(StrEnum):
     """How a push acts on the device."""
 
@@ -123,9 +124,7 @@ class DeviceToken:
     """
 
     channel: str = attrs.field(validator=text(least=1, most=32))
-    token: str = attrs.field(
-        repr=shorten, validator=hidden(least=1, most=TOKEN_MOST, unit="bytes")
-    )
+    token: str = attrs.field(repr=shorten, validator=hidden(least=1, most=TOKEN_MOST, unit="bytes"))
     app: str = attrs.field(default="default", validator=text(least=1, most=64), kw_only=True)
     kind: str = attrs.field(default="alert", validator=one_of(*TOKEN_KINDS), kw_only=True)
     environment: str = attrs.field(
@@ -353,4 +352,3 @@ class Notification:
     def settings(self, channel: str) -> Mapping[str, Any]:
         """Return the resource's settings for *channel*, perhaps none."""
         return self.resource.settings(channel) if self.resource is not None else {}
-
