@@ -12,10 +12,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from zpns.client import Client
+    from zpns.client import Client as Client
     from zpns.models import *
-    from zpns.sender import Deliveries, Sender
-    from zpns.zim import ZIM
+    from zpns.sender import Deliveries as Deliveries
+    from zpns.sender import Sender as Sender
+    from zpns.zim import ZIM as ZIM
 
 #: Names of this package itself, and the modules they live in.
 _OWN: Final = {
