@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 from sqlalchemy import ColumnElement, Connection, Table, and_, or_
 from sqlalchemy.dialects import postgresql, sqlite
 
-__all__ = ["any_of", "chunks", "insert"]
+__all__ = ["CHUNK", "any_of", "chunks", "insert"]
 
 T = TypeVar("T")
 
@@ -43,6 +43,4 @@ def any_of(
     Alternatives and no ``(a, b) IN (...)``, for which SQLite reads the whole table.
     """
     for chunk in chunks(keys, ALTERNATIVES):
-        yield or_(
-            *(and_(*(c == v for c, v in zip(columns, key, strict=True))) for key in chunk)
-        )
+        yield or_(*(and_(*(c == v for c, v in zip(columns, key, strict=True))) for key in chunk))

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Final
 
-from zpns.errors import StoreError
+from zpns.errors import StateError, StoreError
 from zpns.exchange import Clock
 from zpns.store.base import Listener, Wakeup
 
@@ -33,22 +33,31 @@ class LocalListener(Listener):
         self._news.set()
 
     async def wait(self, until: float | None) -> None:
-        if not self._news.is_set() and until is None:
+        if self._closed:
+            # Whoever asks again and again must not keep everybody else from running.
+            await asyncio.sleep(0)
+            return
+        if until is None:
             await self._news.wait()
         elif not self._news.is_set():
-            loop = asyncio.get_running_loop()
-            assert until is not None
-            waits = (
-                loop.create_task(self._news.wait()),
-                loop.create_task(self._clock.sleep_until(until)),
-            )
-            try:
-                await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                for task in waits:
-                    task.cancel()
+            await self._wait_until(until)
         if not self._closed:
             self._news.clear()
+
+    async def _wait_until(self, until: float) -> None:
+        timer = asyncio.get_running_loop().create_task(self._clock.sleep_until(until))
+        timer.add_done_callback(self._wake)
+        try:
+            await self._news.wait()
+        finally:
+            # Else the end of a timer nobody needs any more would pass for news.
+            timer.remove_done_callback(self._wake)
+            timer.cancel()
+        if timer.done():
+            timer.result()  # raises what the clock did
+
+    def _wake(self, _: asyncio.Task[None]) -> None:
+        self._news.set()
 
     def close(self) -> None:
         self._closed = True
@@ -67,13 +76,12 @@ class LocalWakeup(Wakeup):
             are no other processes.
     """
 
-    def __init__(
-        self, clock: Clock, version: Callable[[], Awaitable[int]] | None = None
-    ) -> None:
+    def __init__(self, clock: Clock, version: Callable[[], Awaitable[int]] | None = None) -> None:
         self._clock = clock
         self._version = version
         self._listeners: dict[str, set[LocalListener]] = {}
         self._poller: asyncio.Task[None] | None = None
+        self._closed = False
 
     def notify(self, topics: Iterable[str]) -> None:
         for topic in topics:
@@ -81,6 +89,8 @@ class LocalWakeup(Wakeup):
                 listener.notify()
 
     def listen(self, topic: str) -> Listener:
+        if self._closed:
+            raise StateError("this wakeup is closed; nothing would wake the listener")
         listener = LocalListener(self, topic, self._clock)
         self._listeners.setdefault(topic, set()).add(listener)
         if self._version is not None and self._poller is None:
@@ -95,6 +105,7 @@ class LocalWakeup(Wakeup):
             self._listeners.pop(topic, None)
 
     async def aclose(self) -> None:
+        self._closed = True
         for listeners in list(self._listeners.values()):
             for listener in list(listeners):
                 listener.close()
@@ -106,13 +117,19 @@ class LocalWakeup(Wakeup):
     async def _poll(self, version: Callable[[], Awaitable[int]]) -> None:
         """Wake everybody when another process wrote; end when nobody listens."""
         seen: int | None = None  # unlike any number: what was written before is news, too
+        failing = False
         try:
             while self._listeners:
                 try:
                     now = await version()
+                except StateError:
+                    return  # the store is closed
                 except StoreError as error:
-                    logger.warning("cannot look for news of other processes: %s", error)
+                    if not failing:  # once, and not ten times a second
+                        logger.warning("cannot look for news of other processes: %s", error)
+                    failing = True
                 else:
+                    failing = False
                     if now != seen:
                         seen = now
                         self.notify(list(self._listeners))

@@ -3,7 +3,10 @@ What a store promises, whatever the database.
 
 A *command* is a plain function over a synchronous connection and a list of items; it
 gives a result, or an exception, for each item. It uses set statements, never one per
-row, because it is handed whatever many callers asked for at the same time. Rooms above
+row, because it is handed whatever many callers asked for at the same time. Items share a
+statement only if they name the same function object, so a command is a function of a
+module, and what varies is in the item. A command may be run again, for some of its items,
+after its transaction was undone: it changes the database and nothing else. Rooms above
 compose commands from the functions of this room's other modules.
 """
 
@@ -31,7 +34,7 @@ class Store(ABC):
     A database that commands and queries run in.
 
     A store belongs to one event loop. Several stores, in one process or many, may use
-    the same database.
+    the same database. One that was closed, or failed to start, may be started again.
     """
 
     @abstractmethod
@@ -41,12 +44,18 @@ class Store(ABC):
 
         Raises:
             StoreError: It cannot be opened, is no database of zpns', or was written by a
-                newer version.
+                newer version. Nothing is left behind.
+
+            StateError: It is open already.
         """
 
     @abstractmethod
     async def aclose(self) -> None:
-        """Commit what was accepted, then close. Later calls raise :class:`StateError`."""
+        """
+        Commit what was accepted, then close. Later calls raise :class:`StateError`.
+
+        Cancelling the caller does not stop it; a second call waits for the first.
+        """
 
     @abstractmethod
     async def write(self, command: Command[I, R], item: I) -> R:
@@ -54,13 +63,15 @@ class Store(ABC):
         Run *command* for *item* in a transaction, and return once it is durable.
 
         Items that wait at the same time share a transaction, which is committed as a
-        whole; an item whose result is an exception fails alone, having written nothing.
-        Cancelling the caller does not take the item back.
+        whole; an item whose result is an exception fails alone, and the command has to
+        see that it wrote nothing. A command that raises fails alone, too, and what it
+        wrote is undone. Cancelling the caller does not take the item back; what one task
+        asks for is done in the order in which it asks.
 
         Raises:
             StoreError: The database failed; nothing of the transaction was written.
 
-            Exception: What the command gave for the item.
+            Exception: What the command gave for the item, or raised.
         """
 
     @abstractmethod
@@ -68,8 +79,11 @@ class Store(ABC):
         """
         Run ``query(connection, *args)`` on one snapshot and return its result.
 
+        It sees everything whose :meth:`write` returned before, and does not wait for
+        what is being written. It cannot write.
+
         Raises:
-            StoreError: The database failed.
+            StoreError: The database failed, or the query tried to write.
         """
 
     @abstractmethod

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, Row, bindparam, delete, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, delete, select, update
 
-from zpns.store._sql import any_of, chunks, insert
+from zpns.store._sql import CHUNK, any_of, chunks, insert
 from zpns.store.tables import devices, tokens
 
 __all__ = [
@@ -25,6 +26,9 @@ __all__ = [
     "put_tokens",
     "set_callkit",
 ]
+
+
+_USERS_LEAST: Final = 100  # users in one statement, however small the page
 
 
 class Token(NamedTuple):
@@ -96,7 +100,7 @@ def make(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> dict[str,
     if not rows:
         return {}
     statement = insert(connection, devices).returning(devices.c.push_id, devices.c.id)
-    return {push_id: id_ for push_id, id_ in connection.execute(statement, rows)}
+    return {row.push_id: row.id for row in connection.execute(statement, rows)}
 
 
 def set_callkit(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -128,9 +132,7 @@ def drop_tokens(connection: Connection, keys: Iterable[tuple[str, str, str]]) ->
         connection.execute(delete(tokens).where(matches))
 
 
-def drop_tokens_of(
-    connection: Connection, user_id: str, device_id: str | None = None
-) -> None:
+def drop_tokens_of(connection: Connection, user_id: str, device_id: str | None = None) -> None:
     """Forget the tokens of a user's device, or of all of the user's devices."""
     ids = select(devices.c.id).where(devices.c.user_id == user_id)
     if device_id is not None:
@@ -166,19 +168,39 @@ def of_users(
     Args:
         connection: Any.
 
-        user_ids: Whose devices.
+        user_ids: Whose devices, each user once or more.
 
         after: (user ID, device ID) where the page before ended.
 
         limit: How many devices at most.
     """
-    page = select(devices).where(devices.c.user_id.in_(user_ids))
+    users = sorted(set(user_ids))  # by code point, which is how databases compare UTF-8
+    found: list[Row[Any]] = []
+    # Most users have a device: about as many of them as there are devices on the page.
+    most = CHUNK if limit is None else min(CHUNK, max(limit, _USERS_LEAST))
+    for condition in _parts(users, after, most):
+        page = select(devices).where(condition).order_by(devices.c.user_id, devices.c.id)
+        if limit is not None:
+            page = page.limit(limit - len(found))
+        found += connection.execute(page)
+        if limit is not None and len(found) >= limit:
+            break
+    return _with_tokens(connection, found)
+
+
+def _parts(
+    users: Sequence[str], after: tuple[str, int] | None, most: int
+) -> Iterator[ColumnElement[bool]]:
+    """Return conditions for statements that one after the other give a page in order."""
     if after is not None:
-        page = page.where(tuple_(devices.c.user_id, devices.c.id) > after)
-    page = page.order_by(devices.c.user_id, devices.c.id)
-    if limit is not None:
-        page = page.limit(limit)
-    return _with_tokens(connection, connection.execute(page))
+        user_id, device = after
+        place = bisect_left(users, user_id)
+        if users[place : place + 1] == [user_id]:
+            yield and_(devices.c.user_id == user_id, devices.c.id > device)
+            place += 1
+        users = users[place:]
+    for chunk in chunks(users, most):
+        yield devices.c.user_id.in_(chunk)
 
 
 def of_ids(connection: Connection, ids: Iterable[int]) -> dict[int, Device]:
@@ -192,13 +214,15 @@ def of_ids(connection: Connection, ids: Iterable[int]) -> dict[int, Device]:
 
 def _with_tokens(connection: Connection, rows: Iterable[Row[Any]]) -> list[Device]:
     found = {
-        row.id: Device(
-            row.id, row.push_id, row.user_id, row.device_id, bool(row.allow_callkit), []
-        )
+        row.id: Device(row.id, row.push_id, row.user_id, row.device_id, bool(row.allow_callkit), [])
         for row in rows
     }
     for chunk in chunks(found):
-        query = select(tokens.c.device, *_TOKEN_COLUMNS).where(tokens.c.device.in_(chunk))
+        query = (
+            select(tokens.c.device, *_TOKEN_COLUMNS)
+            .where(tokens.c.device.in_(chunk))
+            .order_by(tokens.c.device, *_KEY)
+        )
         for device, *rest in connection.execute(query):
             found[device].tokens.append(Token(*rest))
     return list(found.values())

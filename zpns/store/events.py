@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, bindparam, insert, select
 from zpns.store import _sql, sequences
 from zpns.store.tables import cursors, events, messages
 
-__all__ = ["append", "cursor", "move", "page", "user_log"]
+__all__ = ["add", "append", "cursor", "move", "number", "page", "user_log"]
 
 _APPEND = insert(events)
 _PAGE = (
@@ -28,9 +28,7 @@ _PAGE = (
         messages.c.body.label("message_body"),
         messages.c.sent_at,
     )
-    .select_from(
-        events.outerjoin(messages, messages.c.message_id == events.c.message_id)
-    )
+    .select_from(events.outerjoin(messages, messages.c.message_id == events.c.message_id))
     .where(events.c.log == bindparam("in_log"))
     .where(events.c.seq > bindparam("after"))
     .where(events.c.expires_at > bindparam("now"))

@@ -11,6 +11,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     insert,
+    literal_column,
     or_,
     select,
     update,
@@ -33,8 +34,10 @@ __all__ = [
     "extend",
     "next_due",
     "of_ref",
+    "owned",
     "record",
     "release",
+    "retried",
     "retries",
     "save",
 ]
@@ -49,10 +52,13 @@ MARKETING: Final = 2
 PRIORITIES: Final = (CALLS, MESSAGES, MARKETING)
 
 _ADD = insert(jobs)
+# Spelled out and no parameter: SQLite cannot know that a partial index covers a condition
+# whose value it is told later, and prepares the statement anew each time.
+_IS_OPEN = jobs.c.state == literal_column(str(OPEN))
 _DUE = (
     select(jobs.c.job_id)
     .where(
-        jobs.c.state == OPEN,
+        _IS_OPEN,
         jobs.c.priority == bindparam("class"),
         jobs.c.due_at <= bindparam("now"),
     )
@@ -66,7 +72,7 @@ _CLAIM = (
     .returning(jobs)
 )
 _MINE = and_(jobs.c.job_id == bindparam("job"), jobs.c.lease_owner == bindparam("owner"))
-_EXTEND = update(jobs).where(_MINE, jobs.c.state == OPEN).values(due_at=bindparam("until"))
+_EXTEND = update(jobs).where(_MINE, _IS_OPEN).values(due_at=bindparam("until"))
 _SAVE = (
     update(jobs)
     .where(_MINE)
@@ -86,20 +92,22 @@ _ACKNOWLEDGE = (
     .where(
         jobs.c.ack_log == bindparam("in_log"),
         jobs.c.ack_seq <= bindparam("upto"),
-        jobs.c.state == OPEN,
+        _IS_OPEN,
         jobs.c.paged == 0,
         jobs.c.page_cursor.is_(None),
         or_(jobs.c.lease_owner.is_(None), jobs.c.due_at <= bindparam("now")),
     )
-    .values(state=DONE, reason="acknowledged")
+    .values(state=DONE, reason="acknowledged", lease_owner=None)
 )
 _NEXT = (
     select(jobs.c.due_at)
-    .where(jobs.c.state == OPEN, jobs.c.priority == bindparam("class"))
+    .where(_IS_OPEN, jobs.c.priority == bindparam("class"))
     .order_by(jobs.c.due_at)
     .limit(1)
 )
-_OF_REF = select(jobs).where(jobs.c.ref == bindparam("of")).order_by(jobs.c.created_at)
+_OF_REF = (
+    select(jobs).where(jobs.c.ref == bindparam("of")).order_by(jobs.c.created_at, jobs.c.job_id)
+)
 _ATTEMPTS = (
     select(attempts)
     .where(attempts.c.job_id.in_(bindparam("ids", expanding=True)))
@@ -108,7 +116,7 @@ _ATTEMPTS = (
 _RETRIES = (
     select(attempts)
     .where(attempts.c.job_id == bindparam("job"), attempts.c.retry_at.is_not(None))
-    .order_by(attempts.c.retry_at)
+    .order_by(attempts.c.retry_at, attempts.c.seq)
     .limit(bindparam("most"))
 )
 _RETRIED = (
@@ -128,9 +136,7 @@ def add(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
         connection.execute(_ADD, rows)
 
 
-def claim(
-    connection: Connection, *, owner: str, now: int, until: int, most: int
-) -> list[Row[Any]]:
+def claim(connection: Connection, *, owner: str, now: int, until: int, most: int) -> list[Row[Any]]:
     """
     Lease due jobs, the most urgent first.
 
@@ -155,7 +161,11 @@ def claim(
             due += connection.execute(_DUE, wanted).scalars()
     if not due:
         return []
-    rows = connection.execute(_CLAIM, {"ids": due, "owner": owner, "until": until})
+    rows = [
+        row
+        for chunk in _sql.chunks(due)
+        for row in connection.execute(_CLAIM, {"ids": chunk, "owner": owner, "until": until})
+    ]
     place = {job_id: index for index, job_id in enumerate(due)}
     return sorted(rows, key=lambda row: place[row.job_id])
 

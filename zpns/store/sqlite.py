@@ -15,21 +15,23 @@ from __future__ import annotations
 
 import asyncio
 import os
-import queue
 import sqlite3
-import threading
-from collections.abc import Callable, Sequence
+import time
+import weakref
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
+from typing import Any, Final, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event, exc
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.pool import QueuePool, StaticPool
 
-from zpns.errors import StateError, StoreError, ZPNsError
+from zpns.errors import StateError, StoreError
 from zpns.exchange import Clock, OneLoop
+from zpns.store._failures import code_of, translated
 from zpns.store._schema import prepare
 from zpns.store._wakeup import LocalWakeup
+from zpns.store._writer import Writer
 from zpns.store.base import Command, Store, Wakeup
 
 __all__ = ["SQLiteStore"]
@@ -38,25 +40,20 @@ I = TypeVar("I")  # noqa: E741 - item
 R = TypeVar("R")
 
 BUSY: Final = 5.0  # seconds to wait for another process that writes
-BATCH: Final = 512  # commands in one transaction
 READERS: Final = 4
-_CACHE: Final = -16_000  # KiB of page cache per connection, negative by SQLite's rule
+_AGAIN: Final = 0.01  # seconds between two tries to open a file that others open, too
+_OLDEST: Final = (3, 35, 0)  # the first SQLite that knows RETURNING
 
-
-class _Entry(NamedTuple):
-    """A command that waits for the writer; without a future nobody waits for it."""
-
-    command: Command[Any, Any] | None  # None: *item* is a query
-    item: Any
-    future: asyncio.Future[Any]
-
-
-_Settled: TypeAlias = list[tuple[asyncio.Future[Any], Any, Exception | None]]
-
-
-def _data_version(connection: Connection, items: Sequence[Any]) -> list[Any]:
-    """Stand for a look at the database's version, which needs no transaction."""
-    raise AssertionError("never run as a command")  # pragma: no cover
+_PRAGMAS: Final = (
+    "PRAGMA cache_size = -16000",  # KiB per connection, negative by SQLite's rule
+    "PRAGMA temp_store = MEMORY",
+)
+_WRITER_PRAGMAS: Final = (
+    "PRAGMA synchronous = FULL",  # a commit is on the disk when it returns
+    "PRAGMA journal_size_limit = 67108864",  # bytes; a log that a burst made gives them back
+)
+#: A number of a connection's own, which changes when another one has written.
+_VERSION: Final = "PRAGMA data_version"
 
 
 class SQLiteStore(Store):
@@ -66,16 +63,22 @@ class SQLiteStore(Store):
     Args:
         path: The file, made with mode 0600 if it is not there; None keeps everything in
             memory, gone with the store.
+
+        busy_timeout: Seconds to wait for another process that writes.
     """
 
-    def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
+    def __init__(
+        self, path: str | os.PathLike[str] | None = None, *, busy_timeout: float = BUSY
+    ) -> None:
         self.path = None if path is None else Path(path)
+        self._busy_timeout = busy_timeout
         self._loop = OneLoop("store")
-        self._queue: queue.SimpleQueue[_Entry | None] = queue.SimpleQueue()
-        self._thread: threading.Thread | None = None
-        self._engine: Engine | None = None
-        self._reader: Engine | None = None
+        self._database: _Database | None = None
+        self._writer: Writer | None = None
         self._pool: ThreadPoolExecutor | None = None
+        self._open = False
+        self._closing: asyncio.Task[None] | None = None
+        self._finalizer: weakref.finalize[Any, Any] | None = None
 
     def __repr__(self) -> str:
         return f"SQLiteStore({str(self.path)!r})" if self.path else "SQLiteStore()"
@@ -83,196 +86,179 @@ class SQLiteStore(Store):
     # Opening and closing.
 
     async def start(self) -> None:
-        loop = self._loop.check()
-        if self._thread is not None:
+        self._loop.check()
+        if self._writer is not None:
             raise StateError("this store is open already")
-        opened: asyncio.Future[None] = loop.create_future()
-        self._thread = threading.Thread(
-            target=self._run, args=(loop, opened), name="zpns-store", daemon=True
-        )
-        self._thread.start()
+        database = self._database = _Database(self.path, self._busy_timeout)
+        writer = self._writer = Writer(database.name, database.open, database.close, database.check)
+        # A store that nobody closed takes its thread along when it is collected.
+        self._finalizer = weakref.finalize(self, writer.end)
+        self._finalizer.atexit = False
         try:
-            await opened
+            await writer.start()
         except BaseException:
             await self.aclose()
             raise
         if self.path is not None:
             self._pool = ThreadPoolExecutor(READERS, thread_name_prefix="zpns-read")
-            self._reader = self._connect(read_only=True)
+        self._open = True
 
     async def aclose(self) -> None:
-        thread, self._thread = self._thread, None
-        if thread is None:
+        loop = self._loop.check()
+        self._open = False
+        if self._writer is None:
             return
-        self._queue.put(None)
-        await asyncio.get_running_loop().run_in_executor(None, thread.join)
-        pool, self._pool = self._pool, None
-        if pool is not None:
-            await asyncio.get_running_loop().run_in_executor(None, pool.shutdown)
-        if self._reader is not None:
-            self._reader.dispose()
-            self._reader = None
+        if self._closing is None:
+            self._closing = loop.create_task(self._close())
+        # Whoever is cancelled here leaves, and the closing goes on.
+        await asyncio.shield(self._closing)
+
+    async def _close(self) -> None:
+        assert self._database is not None
+        assert self._writer is not None
+        try:
+            if self._pool is not None:
+                loop = asyncio.get_running_loop()
+                await loop.run_in_executor(None, self._pool.shutdown)
+                self._database.close_readers()
+            await self._writer.aclose()
+        finally:
+            if self._finalizer is not None:
+                self._finalizer.detach()
+            self._database = self._writer = self._pool = self._closing = None
 
     # Using.
 
     async def write(self, command: Command[I, R], item: I) -> R:
-        future: asyncio.Future[R] = self._open().create_future()
-        self._queue.put(_Entry(command, item, future))
-        return await future
+        result: R = await self._opened().put(command, item)
+        return result
 
     async def read(self, query: Callable[..., R], *args: Any) -> R:
-        loop = self._open()
+        writer, database = self._opened(), self._database
+        assert database is not None
         if self._pool is None:  # in memory: there is but the writer's connection
-            future: asyncio.Future[R] = loop.create_future()
-            self._queue.put(_Entry(None, lambda connection: query(connection, *args), future))
-            return await future
-        return await loop.run_in_executor(self._pool, self._query, query, args)
+            result: R = await writer.ask(lambda connection: _read_only(connection, query, args))
+            return result
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._pool, database.query, query, args)
 
     def watch(self, clock: Clock) -> Wakeup:
         if self.path is None:
             return LocalWakeup(clock)
         return LocalWakeup(clock, self._data_version)
 
-    def _open(self) -> asyncio.AbstractEventLoop:
-        loop = self._loop.check()
-        if self._thread is None:
-            raise StateError("this store is not open; `await store.start()` first")
-        return loop
-
-    def _query(self, query: Callable[..., R], args: tuple[Any, ...]) -> R:
-        assert self._reader is not None
-        try:
-            with self._reader.connect() as connection:
-                return query(connection, *args)
-        except exc.DBAPIError as error:
-            raise self._failure(error) from error.orig
-
     async def _data_version(self) -> int:
         """Return a number that changes when another connection than the writer's writes."""
-        future: asyncio.Future[int] = self._open().create_future()
-        self._queue.put(_Entry(_data_version, None, future))
-        return await future
+        version: int = await self._opened().ask(_ask_version)
+        return version
 
-    # The writer's thread.
+    def _opened(self) -> Writer:
+        self._loop.check()
+        if not self._open or self._writer is None:
+            raise StateError("this store is not open; `await store.start()` first")
+        return self._writer
 
-    def _run(self, loop: asyncio.AbstractEventLoop, opened: asyncio.Future[None]) -> None:
-        try:
-            self._engine = self._connect()
-            connection = self._engine.connect()
-            prepare(connection, str(self.path or "memory"))
-        except Exception as error:
-            if isinstance(error, exc.DBAPIError):
-                failure = self._failure(error)
-                failure.__cause__ = error.orig
-                error = failure
-            failed: _Settled = [(opened, None, error)]
-            loop.call_soon_threadsafe(_settle, failed)
-            if self._engine is not None:
-                self._engine.dispose()
-            return
-        done: _Settled = [(opened, None, None)]
-        loop.call_soon_threadsafe(_settle, done)
-        try:
-            while (batch := self._gather()) is not None:
-                settled = self._commit(connection, batch)
-                loop.call_soon_threadsafe(_settle, settled)
-        finally:
-            connection.close()
-            self._engine.dispose()
 
-    def _gather(self) -> list[_Entry] | None:
-        """Return what has gathered, at least one entry; None at the end."""
-        first = self._queue.get()
-        if first is None:
-            return None
-        batch = [first]
-        while len(batch) < BATCH:
+class _Database:
+    """
+    A database and the connections to it; everything here runs in threads of the store.
+
+    Args:
+        path: The file, or None.
+
+        busy_timeout: Seconds to wait for another process that writes.
+    """
+
+    def __init__(self, path: Path | None, busy_timeout: float) -> None:
+        # The process may change its folder later, and readers connect late.
+        self._path = None if path is None else path.absolute()
+        self._busy_timeout = busy_timeout
+        self._file: tuple[int, int] | None = None
+        self._writer: Engine | None = None
+        self._readers: Engine | None = None
+        self._connection: Connection | None = None
+        self.name = "store in memory" if path is None else f"store {str(path)!r}"
+
+    def open(self) -> Connection:
+        """Return the connection that writes, of a database that is up to date."""
+        if sqlite3.sqlite_version_info < _OLDEST:
+            wanted = ".".join(map(str, _OLDEST))
+            raise StoreError(
+                f"{self.name}: this Python has SQLite {sqlite3.sqlite_version}; "
+                f"{wanted} or newer is needed"
+            )
+        if self._path is not None:
+            _make(self._path, self.name)
+            self._file = _identity(self._path)
+        self._writer = self._engine(read_only=False)
+        self._readers = self._engine(read_only=True)
+        until = time.monotonic() + self._busy_timeout
+        while True:
             try:
-                entry = self._queue.get_nowait()
-            except queue.Empty:
-                break
-            if entry is None:
-                self._queue.put(None)  # the end comes after what was asked for before it
-                break
-            batch.append(entry)
-        return batch
+                self._connection = self._writer.connect()
+                prepare(self._connection, self.name)
+                return self._connection
+            except Exception as error:
+                # While a file is made, or closed by its last user, SQLite refuses at once
+                # instead of waiting.
+                if code_of(error) != sqlite3.SQLITE_BUSY or time.monotonic() >= until:
+                    raise
+                if self._connection is not None:
+                    self._connection.close()
+                time.sleep(_AGAIN)
 
-    def _commit(
-        self, connection: Connection, batch: list[_Entry]
-    ) -> _Settled:
-        """Run *batch* in one transaction; if that fails, each command in its own."""
-        if any(entry.command is _data_version for entry in batch):
-            versions = [entry for entry in batch if entry.command is _data_version]
-            batch = [entry for entry in batch if entry.command is not _data_version]
-            version = self._ask_version(connection)
-            settled: _Settled = [(entry.future, *version) for entry in versions]
-            return settled + self._commit(connection, batch) if batch else settled
-        try:
-            with connection.begin():
-                return _execute(connection, batch)
-        except exc.OperationalError as error:
-            # Locked, full, read-only or broken: true for each of them alone, too.
-            failure = self._failure(error)
-            failure.__cause__ = error.orig
-            return [(entry.future, None, failure) for entry in batch]
-        except Exception as error:
-            if len(batch) == 1:
-                return [(batch[0].future, None, self._translated(error))]
-        return [settled for entry in batch for settled in self._commit(connection, [entry])]
+    def close(self) -> None:
+        """Close what is open."""
+        self.close_readers()
+        if self._connection is not None:
+            self._connection.close()
+        if self._writer is not None:
+            self._writer.dispose()
 
-    def _ask_version(self, connection: Connection) -> tuple[int, StoreError | None]:
-        driver: Any = connection.connection.driver_connection
-        try:
-            # Beside SQLAlchemy, which would begin a transaction to read a number.
-            return int(driver.execute("PRAGMA data_version").fetchone()[0]), None
-        except sqlite3.Error as error:
-            return 0, StoreError(f"store {str(self.path)!r}: {error}")
+    def close_readers(self) -> None:
+        """
+        Close the connections that read.
 
-    def _translated(self, error: Exception) -> Exception:
-        if isinstance(error, exc.DBAPIError):
-            failure = self._failure(error)
-            failure.__cause__ = error.orig
-            return failure
-        return error
+        While the writer's is open this is quick: the last one to close tidies the file up.
+        """
+        if self._readers is not None:
+            self._readers.dispose()
 
-    def _failure(self, error: exc.DBAPIError) -> StoreError:
-        """Return what went wrong in words that say what to do."""
-        said = str(error.orig)
-        where = f"store {str(self.path)!r}" if self.path else "store in memory"
-        for part, advice in _ADVICE.items():
-            if part in said:
-                return StoreError(f"{where}: {advice} ({said})")
-        return StoreError(f"{where}: {said}")
+    def check(self) -> None:
+        """
+        Raise if the file is not what was opened any more.
 
-    def _connect(self, *, read_only: bool = False) -> Engine:
-        if self.path is None:
-            engine = create_engine(
-                "sqlite+pysqlite://",
-                poolclass=StaticPool,
-                connect_args={"check_same_thread": False, "isolation_level": None},
-            )
-        else:
-            if not read_only:
-                _make(self.path)
-            engine = create_engine(
-                f"sqlite+pysqlite:///{self.path}",
-                poolclass=QueuePool,
-                pool_size=READERS + 1,
-                connect_args={
-                    "check_same_thread": False,
-                    "isolation_level": None,
-                    "timeout": BUSY,
-                },
+        SQLite would go on in a file that has no name, which is gone with the process.
+        """
+        if self._path is not None and _identity(self._path) != self._file:
+            raise StoreError(
+                f"{self.name}: the file was deleted or replaced while it was open; "
+                "put it back, or close the store and start it again"
             )
 
-        @event.listens_for(engine, "connect")
-        def on_connect(connection: Any, _: Any) -> None:
-            cursor = connection.cursor()
-            for pragma in _PRAGMAS:
-                cursor.execute(pragma)
-            if read_only:
-                cursor.execute("PRAGMA query_only = ON")
-            cursor.close()
+    def query(self, query: Callable[..., R], args: tuple[Any, ...]) -> R:
+        """Run a query on a connection that reads."""
+        assert self._readers is not None
+        try:
+            self.check()
+            with self._readers.connect() as connection:
+                return query(connection, *args)
+        except BaseException as error:
+            failure = translated(error, self.name, reading=True)
+            if failure is error:
+                raise
+            raise failure from failure.__cause__
+
+    def _engine(self, *, read_only: bool) -> Engine:
+        memory = self._path is None
+        engine = create_engine(
+            "sqlite+pysqlite://",
+            creator=lambda: self._connect(read_only=read_only),
+            hide_parameters=True,  # tokens and messages are for no error and no log
+            **{"poolclass": StaticPool}
+            if memory
+            else {"poolclass": QueuePool, "pool_size": READERS},
+        )
 
         @event.listens_for(engine, "begin")
         def on_begin(connection: Connection) -> None:
@@ -282,70 +268,76 @@ class SQLiteStore(Store):
 
         return engine
 
+    def _connect(self, *, read_only: bool) -> sqlite3.Connection:
+        # Mode rw, because a file that is gone must not be made again by chance.
+        address = ":memory:" if self._path is None else f"{self._path.as_uri()}?mode=rw"
+        connection = sqlite3.connect(
+            address,
+            timeout=self._busy_timeout,
+            isolation_level=None,
+            check_same_thread=False,
+            uri=self._path is not None,
+        )
+        try:
+            for pragma in _PRAGMAS:
+                connection.execute(pragma)
+            if read_only:
+                connection.execute("PRAGMA query_only = ON")
+            else:
+                self._make_durable(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
 
-_PRAGMAS: Final = (
-    "PRAGMA journal_mode = WAL",  # readers and the writer do not wait for each other
-    "PRAGMA synchronous = FULL",  # a commit is on the disk when it returns
-    f"PRAGMA busy_timeout = {int(BUSY * 1000)}",  # wait for another process's commit
-    f"PRAGMA cache_size = {_CACHE}",
-    "PRAGMA temp_store = MEMORY",
-)
-
-#: What SQLite says, and what to do.
-_ADVICE: Final = {
-    "file is not a database": "this is no SQLite database; give another file",
-    "database is locked": "another process holds the file; find it, or wait until it is done",
-    "readonly database": "the file, or its folder, cannot be written; check their mode and owner",
-    "disk is full": "the disk is full; nothing of this was written",
-    "unable to open": "the file cannot be opened; check that its folder exists and can be written",
-    "disk I/O error": "the disk failed; nothing of this was written",
-    "malformed": "the database is damaged; restore a copy",
-}
+    def _make_durable(self, connection: sqlite3.Connection) -> None:
+        # A write-ahead log: readers and the writer do not wait for each other.
+        (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+        if self._path is not None and mode != "wal":
+            raise StoreError(
+                f"{self.name}: this file system does not take a write-ahead log (journal mode "
+                f"{mode!r}); put the file on a local disk"
+            )
+        for pragma in _WRITER_PRAGMAS:
+            connection.execute(pragma)
 
 
-def _make(path: Path) -> None:
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Return what tells a file from another of the same name; None if there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _make(path: Path, name: str) -> None:
     """Make the file if it is not there: messages are nobody else's business."""
     try:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-    except FileExistsError:
-        return
+    except FileExistsError as error:
+        if not path.is_file():
+            what = "a folder" if path.is_dir() else "no file"
+            raise StoreError(f"{name}: this is {what}; give the name of a file") from error
     except OSError as error:
         raise StoreError(
-            f"store {str(path)!r}: cannot be made: {error.strerror}; check that its folder "
-            "exists and can be written"
+            f"{name}: it cannot be made: {error.strerror}; check that its folder exists and "
+            "can be written"
         ) from error
 
 
-def _execute(
-    connection: Connection, batch: Sequence[_Entry]
-) -> _Settled:
-    """Run each command once, for all of its items."""
-    settled: _Settled = []
-    groups: dict[Command[Any, Any], list[_Entry]] = {}
-    for entry in batch:
-        if entry.command is None:
-            try:
-                settled.append((entry.future, entry.item(connection), None))
-            except ZPNsError as error:
-                settled.append((entry.future, None, error))
-        else:
-            groups.setdefault(entry.command, []).append(entry)
-    for command, entries in groups.items():
-        results = command(connection, [entry.item for entry in entries])
-        for entry, result in zip(entries, results, strict=True):
-            if isinstance(result, Exception):
-                settled.append((entry.future, None, result))
-            else:
-                settled.append((entry.future, result, None))
-    return settled
+def _read_only(connection: Connection, query: Callable[..., R], args: tuple[Any, ...]) -> R:
+    """Run a query on a connection that also writes, and refuse what it writes."""
+    driver: Any = connection.connection.driver_connection
+    with connection.begin():
+        driver.execute("PRAGMA query_only = ON")
+        try:
+            return query(connection, *args)
+        finally:
+            driver.execute("PRAGMA query_only = OFF")
 
 
-def _settle(settled: _Settled) -> None:
-    """Hand out results, in the loop; whoever was cancelled meanwhile gets none."""
-    for future, result, error in settled:
-        if future.done():
-            continue
-        if error is not None:
-            future.set_exception(error)
-        else:
-            future.set_result(result)
+def _ask_version(connection: Connection) -> int:
+    driver: Any = connection.connection.driver_connection
+    # Beside SQLAlchemy, which would begin a transaction to read a number.
+    return int(driver.execute(_VERSION).fetchone()[0])

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, bindparam, delete, select, update
 from zpns.store._sql import chunks, insert
 from zpns.store.tables import sessions, users
 
-__all__ = ["add", "beat", "close", "known", "online", "open_sessions"]
+__all__ = ["add", "beat", "close", "known", "online", "open_sessions", "rename"]
 
 _KNOWN = select(users.c.user_id).where(users.c.user_id.in_(bindparam("ids", expanding=True)))
 _ONLINE = (
@@ -29,9 +29,7 @@ _CLOSE = delete(sessions).where(sessions.c.session_id.in_(bindparam("ids", expan
 def known(connection: Connection, user_ids: Iterable[str]) -> set[str]:
     """Return those of *user_ids* that exist."""
     return {
-        row[0]
-        for chunk in chunks(user_ids)
-        for row in connection.execute(_KNOWN, {"ids": chunk})
+        row[0] for chunk in chunks(user_ids) for row in connection.execute(_KNOWN, {"ids": chunk})
     }
 
 

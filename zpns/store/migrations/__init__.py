@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection
 
-__all__ = ["config", "upgrade"]
+__all__ = ["FOLDER", "config", "upgrade"]
+
+FOLDER: Final = Path(__file__).parent
 
 
 def config(connection: Connection) -> Config:
     """Return the tool's configuration for *connection*."""
     made = Config()
-    made.set_main_option("script_location", str(Path(__file__).parent))
+    # A percent sign would begin an interpolation.
+    made.set_main_option("script_location", str(FOLDER).replace("%", "%%"))
     made.attributes["connection"] = connection
     return made
 

@@ -10,4 +10,5 @@ depends_on = None
 
 
 def upgrade() -> None:
+    """Change the tables."""
     ${upgrades if upgrades else "raise NotImplementedError"}
