@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import random
 from collections.abc import Iterable, Sequence
+from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Final, Self
 
@@ -35,6 +38,7 @@ from zpns.models import (
     ZIMUserStatus,
     ZPNsRegisterMessage,
 )
+from zpns.models._checks import check_text
 from zpns.sender import Lane
 from zpns.store import Listener, Store, Wakeup, open_store
 from zpns.transports import TRANSPORTS, Transport, find_transport
@@ -47,6 +51,9 @@ DRAIN: Final = 5.0  # seconds that closing waits for attempts under way
 ACK_WITHIN: Final = 5.0  # seconds an online receiver has before a push goes out
 
 
+logger = logging.getLogger("zpns.client")
+
+
 class Client:
     """
     Sends messages and calls for any user, and delivers their pushes.
@@ -56,7 +63,9 @@ class Client:
         async with zpns.Client([FCM.from_service_account("fcm.json")]) as client:
             await client.register("bob", DeviceToken("fcm", token))
             await client.send_message(
-                ZIMTextMessage(message="hello"), "bob", ZIMConversationType.PEER,
+                ZIMTextMessage(message="hello"),
+                "bob",
+                ZIMConversationType.PEER,
                 ZIMMessageSendConfig(
                     priority=ZIMMessagePriority.HIGH,
                     push_config=ZIMPushConfig(title="alice", content="hello"),
@@ -123,6 +132,7 @@ class Client:
         self._lanes: dict[tuple[str, str], Lane] = {}
         self._workers: list[Worker] = []
         self._views: set[ZIM] = set()
+        self._closer: asyncio.Task[None] | None = None
         self._hub_: Hub | None = None
         self._wakeup: Wakeup | None = None
 
@@ -144,8 +154,13 @@ class Client:
         self._loop.check()
         if self._state != "new":
             raise StateError(f"this Client is {self._state}; make a new one")
-        await self._store.start()
-        self._state = "open"
+        self._state = "starting"
+        try:
+            await self._store.start()
+            self._state = "open"
+        finally:
+            if self._state != "open":
+                self._state = "new"
         try:
             await self._begin()
         except BaseException:
@@ -187,26 +202,50 @@ class Client:
         """
         Refuse new work, wait for what is under way, and leave the rest to the next start.
 
+        Cancelling the caller does not stop it, and a second call waits for the first.
+
         Args:
             drain: Seconds to wait for attempts under way, 0 or more.
         """
-        if self._state != "open":
+        if self._state in ("new", "closed"):
             self._state = "closed"
             return
-        self._loop.check()
-        self._state = "closing"
-        for view in list(self._views):
-            await view.aclose()
-        for worker in self._workers:
-            await worker.aclose(drain)
-        for lane in self._lanes.values():
-            await lane.aclose()
-        if self._hub_ is not None:
-            await self._hub_.aclose()
-        if self._wakeup is not None:
-            await self._wakeup.aclose()
-        await self._store.aclose()
-        self._state = "closed"
+        loop = self._loop.check()
+        if self._state == "starting":
+            raise StateError("this Client is starting; wait for start() before closing it")
+        if self._closer is None:
+            self._state = "closing"
+            self._closer = loop.create_task(self._end(drain))
+        await asyncio.shield(self._closer)
+
+    async def _end(self, drain: float) -> None:
+        try:
+            # From the last to the first; each is closed whatever happens to the others.
+            async with AsyncExitStack() as stack:
+                stack.push_async_callback(self._store.aclose)
+                if self._wakeup is not None:
+                    stack.push_async_callback(self._wakeup.aclose)
+                if self._hub_ is not None:
+                    stack.push_async_callback(self._hub_.aclose)
+                for lane in self._lanes.values():
+                    stack.push_async_callback(lane.aclose)
+                stack.push_async_callback(self._close_workers, drain)
+                stack.push_async_callback(self._close_views)
+        finally:
+            self._state = "closed"
+
+    async def _close_views(self) -> None:
+        views = list(self._views)
+        ends = await asyncio.gather(*(view.aclose() for view in views), return_exceptions=True)
+        for view, error in zip(views, ends, strict=True):
+            if error is not None:
+                logger.warning("%r stays online until its session ends: %s", view, error)
+
+    async def _close_workers(self, drain: float) -> None:
+        closing = (worker.aclose(drain) for worker in self._workers)
+        for error in await asyncio.gather(*closing, return_exceptions=True):
+            if error is not None:
+                raise error
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -218,6 +257,9 @@ class Client:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        if kind is not None:
+            for view in self._views:
+                view._drop_last()
         await self.aclose()
 
     @property
@@ -225,7 +267,8 @@ class Client:
         """The hub, if the client may be used here and now."""
         self._loop.check()
         if self._state != "open" or self._hub_ is None:
-            hint = "use it in `async with`" if self._state == "new" else "make a new one"
+            early = self._state in ("new", "starting")
+            hint = "use it in `async with`" if early else "make a new one"
             raise StateError(f"this Client is {self._state}; {hint}")
         return self._hub_
 
@@ -290,9 +333,7 @@ class Client:
             find_transport(token.channel)
         except ConfigError:
             known = sorted({*TRANSPORTS, *(channel for channel, _ in self._transports)})
-            raise ParameterError(
-                "channel", f"one of {', '.join(known)}", token.channel
-            ) from None
+            raise ParameterError("channel", f"one of {', '.join(known)}", token.channel) from None
 
     async def unregister(self, user_id: str, *tokens: DeviceToken) -> None:
         """
@@ -335,6 +376,8 @@ class Client:
         """
         hub = self._hub
         session = await hub.login(user_id, config or ZIMLoginConfig(), device_id, platform)
+        if self._state != "open":  # the session ends by itself
+            raise StateError(f"this Client is {self._state}; make a new one")
         view = ZIM(hub, session, self._clock, self._views.discard)
         self._views.add(view)
         return view
@@ -467,6 +510,7 @@ class Client:
         """
         hub = self._hub
         assert self._wakeup is not None
+        check_text("id", id)
         until = None if timeout is None else self._clock.monotonic() + timeout
         listener: Listener = self._wakeup.listen(f"ref:{id}")
         try:
@@ -500,9 +544,7 @@ def _by_app(transports: Iterable[Transport]) -> dict[tuple[str, str], Transport]
     return found
 
 
-def _by_name(
-    resources: Iterable[Resource], transports: Iterable[Transport]
-) -> dict[str, Resource]:
+def _by_name(resources: Iterable[Resource], transports: Iterable[Transport]) -> dict[str, Resource]:
     found: dict[str, Resource] = {}
     known = list(transports)
     for resource in resources:

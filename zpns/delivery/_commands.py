@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection, Row, exc
 
 from zpns.errors import StoreError
+from zpns.models.notification import PushEvent
 from zpns.store import calls, devices, jobs
 from zpns.store.devices import Device
 
@@ -118,7 +119,7 @@ def claim(connection: Connection, items: Sequence[Claim]) -> list[list[Row[Any]]
     ]
 
 
-def extend(connection: Connection, items: Sequence[Extension]) -> list[None | Exception]:
+def extend(connection: Connection, items: Sequence[Extension]) -> list[Exception | None]:
     """Keep leases."""
     for item in items:
         jobs.extend(connection, item.owner, item.job_ids, item.until)
@@ -127,7 +128,7 @@ def extend(connection: Connection, items: Sequence[Extension]) -> list[None | Ex
 
 def release(
     connection: Connection, items: Sequence[tuple[str, tuple[str, ...], int]]
-) -> list[None | Exception]:
+) -> list[Exception | None]:
     """Give leases back: (owner, job IDs, when they may be claimed again)."""
     rows = [
         {"job": job_id, "owner": owner, "due": due}
@@ -138,7 +139,7 @@ def release(
     return [None] * len(items)
 
 
-def save(connection: Connection, items: Sequence[Progress]) -> list[None | Exception]:
+def save(connection: Connection, items: Sequence[Progress]) -> list[Exception | None]:
     """Write progress; of a job that another worker took over, nothing."""
     owned: set[tuple[str, str]] = set()
     for owner in {item.owner for item in items}:
@@ -177,12 +178,21 @@ def save(connection: Connection, items: Sequence[Progress]) -> list[None | Excep
 def first_pages(
     connection: Connection, claimed: Sequence[Row[Any]], now: int, most: int
 ) -> dict[str, Page]:
-    """Return the next page of each job that has one, by job ID: one read for many jobs."""
-    return {
-        job.job_id: next_page(connection, job, job.page_cursor, now, most)
-        for job in claimed
-        if not job.paged
-    }
+    """
+    Return the next page of each job that has one, by job ID: one read for many jobs.
+
+    A job that cannot be read has none here; whoever runs it alone learns why.
+    """
+    pages = {}
+    for job in claimed:
+        if not job.paged:
+            try:
+                pages[job.job_id] = next_page(connection, job, job.page_cursor, now, most)
+            except exc.SQLAlchemyError:
+                raise
+            except Exception:  # noqa: S112 - it is logged there, once
+                continue
+    return pages
 
 
 def next_page(
@@ -211,7 +221,7 @@ def next_page(
     following = None
     if len(found) == most:
         following = orjson.dumps([found[-1].user_id, found[-1].id]).decode()
-    if job.event != "call_invited":
+    if job.event != PushEvent.CALL_INVITED:
         return Page(found, [], following)
     rings = calls.ringing(connection, int(job.ref), now)
     return Page(
@@ -229,19 +239,20 @@ def waiting(
 
     Returns:
         Those due now, with their device unless it is gone; those that nobody wants any
-        more, likewise; and when the next one is due, UTC milliseconds, or None.
+        more, likewise; and when the next of the others is due, UTC milliseconds, or None.
     """
-    rows = jobs.retries(connection, job.job_id, most)
-    due = [row for row in rows if row.retry_at <= now]
-    later = [row.retry_at for row in rows if row.retry_at > now]
+    # One more than is taken now: somebody has to come back for it.
+    rows = jobs.retries(connection, job.job_id, most + 1)
+    due = [row for row in rows[:most] if row.retry_at <= now]
+    following = min((row.retry_at for row in rows[len(due) :]), default=None)
     here = devices.of_ids(connection, [row.seq for row in due])
-    # A device that was bound to another user meanwhile is that user's, not this push's.
-    pairs = [
-        (row, here.get(row.seq) if row.seq in here and here[row.seq].user_id == row.user_id else None)
-        for row in due
-    ]
-    following = min(later, default=None)
-    if job.event != "call_invited":
+    pairs = []
+    for row in due:
+        device = here.get(row.seq)
+        # One that was bound to another user meanwhile is that user's, not this push's.
+        mine = device is not None and device.user_id == row.user_id
+        pairs.append((row, device if mine else None))
+    if job.event != PushEvent.CALL_INVITED:
         return pairs, [], following
     rings = calls.ringing(connection, int(job.ref), now)
     return (

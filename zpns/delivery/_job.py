@@ -11,12 +11,15 @@ from sqlalchemy import Row
 
 from zpns.delivery import _commands as commands
 from zpns.delivery._plan import Address, Spec, address, read_spec
+from zpns.delivery._window import Window
+from zpns.errors import ParameterError, StoreError
 from zpns.exchange import Clock
-from zpns.models.delivery import Outcome, Target, Verdict
+from zpns.models.delivery import At, Outcome, Target, Verdict
 from zpns.models.notification import PushEvent, PushKind, Resource
 from zpns.sender import Lane, Load
 from zpns.sender._retry import expired, retry_at
-from zpns.store import Store, jobs
+from zpns.sender._verdicts import BROKEN, refused
+from zpns.store import Store, calls, jobs
 from zpns.store.devices import Device
 from zpns.transports.base import Prepared, Route, Skip
 
@@ -24,6 +27,8 @@ __all__ = ["LEASE", "PAGE", "JobRun", "Surroundings"]
 
 PAGE: Final = 500  # devices, or waiting retries, read and written at once
 LEASE: Final = 30_000  # milliseconds a job is held without a sign of life
+AGAIN: Final = 1.0  # seconds until results are written again that the store did not take
+HOLD: Final = 20.0  # seconds for which that is tried: the lease is good for longer
 
 
 class Surroundings(NamedTuple):
@@ -46,7 +51,7 @@ class Surroundings(NamedTuple):
 
     store: Store
     lanes: Mapping[tuple[str, str], Lane]
-    windows: Mapping[tuple[str, str], asyncio.Semaphore]
+    windows: Mapping[tuple[str, str], Window]
     resource: Callable[[str], Resource | None]
     clock: Clock
     owner: str
@@ -73,6 +78,8 @@ class JobRun:
         place: Where the next page begins, as it is written.
 
         paged: Whether the audience was gone through, likewise.
+
+        due: When the earliest retry that waits is due, UTC milliseconds, or None.
     """
 
     def __init__(self, around: Surroundings, job: Row[Any]) -> None:
@@ -87,7 +94,7 @@ class JobRun:
         self._loads: dict[tuple[int, Route, str], Load] = {}
         self.place: str | None = job.page_cursor
         self.paged = bool(job.paged)
-        self._due: int | None = None  # the earliest retry that waits, UTC milliseconds
+        self.due: int | None = None
 
     async def run(self, page: commands.Page | None) -> None:
         """
@@ -104,8 +111,10 @@ class JobRun:
             return
         store, job = self._around.store, self._job
         if job.page_cursor is not None:  # somebody began: their retries are waiting
-            _, _, self._due = await store.read(commands.waiting, job, -1, PAGE)
-        while page is not None:
+            _, _, self.due = await store.read(commands.waiting, job, -1, PAGE)
+        if page is None:  # it could not be read with the others
+            page = await store.read(commands.next_page, job, self.place, self._now(), PAGE)
+        while True:
             rows = await self._send([(device, 0) for device in page.devices])
             rows += [self._skipped(device, 0, Skip(why)) for device, why in page.skipped]
             await self._save(rows, [], page.place)
@@ -114,16 +123,14 @@ class JobRun:
             page = await store.read(commands.next_page, job, page.place, self._now(), PAGE)
 
     async def _run_retries(self) -> None:
-        waiting, unwanted, later = await self._around.store.read(
+        waiting, unwanted, self.due = await self._around.store.read(
             commands.waiting, self._job, self._now(), PAGE
         )
-        self._due = later
         rows = [
-            self._skipped(device or _gone(row), row.attempt, Skip("call_ended"))
-            for row, device in unwanted
+            self._skipped(device or _gone(row), row.attempt, _ENDED) for row, device in unwanted
         ]
         rows += [
-            self._skipped(_gone(row), row.attempt, Skip("no_device", "it was unregistered"))
+            self._skipped(_gone(row), row.attempt, _UNREGISTERED)
             for row, device in waiting
             if device is None
         ]
@@ -144,10 +151,11 @@ class JobRun:
         groups: dict[Load, list[_Try]] = {}
         for device, before in wanted:
             found = address(device, self._kind, self._around.lanes)
-            if isinstance(found, Skip):
-                rows.append(self._skipped(device, before, found))
+            load = found if isinstance(found, Verdict) else self._load(found, device.user_id)
+            if isinstance(load, Verdict):
+                rows.append(self._unsent(device, before, load))
             else:
-                load = self._load(found, device.user_id)
+                assert isinstance(found, Address)
                 groups.setdefault(load, []).append(_Try(device, found, before))
         now = self._clock.time()
         slices = [
@@ -160,22 +168,25 @@ class JobRun:
             rows += made
         return rows
 
-    def _load(self, found: Address, user_id: str) -> Load:
+    def _load(self, found: Address, user_id: str) -> Load | Verdict:
         """Return the notification on its way along a route, the same for all who share it."""
         # The body of a call's push depends on who gets it.
         owner = user_id if self._event.is_call else ""
         key = (id(found.lane), found.route, owner)
         load = self._loads.get(key)
         if load is None:
-            notification = self._spec.notification(
-                job_id=self._job.job_id,
-                event=self._job.event,
-                ref=self._job.ref,
-                deadline=self._job.deadline_at,
-                resource=self._resource,
-                user_id=owner,
-                event_seq=self._event_seqs.get(owner, 0),
-            )
+            try:
+                notification = self._spec.notification(
+                    job_id=self._job.job_id,
+                    event=self._job.event,
+                    ref=self._job.ref,
+                    deadline=self._job.deadline_at,
+                    resource=self._resource,
+                    user_id=owner,
+                    event_seq=self._event_seqs.get(owner, 0),
+                )
+            except ParameterError as error:  # it will not be another one the next time
+                return refused(error)
             load = self._loads[key] = Load(found.lane.transport, notification, found.route)
         return load
 
@@ -183,46 +194,78 @@ class JobRun:
         """Make one request and return a row for each of its targets."""
         lane = tries[0].address.lane
         window = self._around.windows[lane.transport.channel, lane.transport.app]
-        targets = [Target(one.address.token.token, one.device.id) for one in tries]
-        async with window:
+        rows: list[dict[str, Any]] = []
+        waited = await window.acquire(self._job.priority)
+        try:
+            if waited and self._event is PushEvent.CALL_INVITED:
+                rows, tries = await self._who_rings(tries)
+            if tries:
+                rows += await self._request(lane, load, tries)
+        except StoreError as error:  # whether it still rings is not known
             started = self._now()
-            left = (self._job.deadline_at - started) / 1000
-            now = self._clock.monotonic()
-            # No patience: whoever has to wait waits as a row and holds no slot.
-            attempt = await lane.attempt(load, targets, deadline=now + left, patience=now)
+            later = At(self._clock.time() + AGAIN)
+            verdict = Verdict(
+                outcome=Outcome.RETRY, code="store_failed", advice=str(error), retry=later
+            )
+            rows += [self._row(one, verdict, None, started) for one in tries]
+        except Exception as error:  # one that fails must not stop the others
+            lane.failed("an attempt", error)
+            rows += [self._unsent(one.device, one.before, BROKEN) for one in tries]
+        finally:
+            window.release()
+        return rows
+
+    async def _who_rings(
+        self, tries: Sequence[_Try]
+    ) -> tuple[list[dict[str, Any]], Sequence[_Try]]:
+        """Sort out those for whom the call ended while they waited; return rows for these."""
+        rings = await self._around.store.read(calls.ringing, int(self._job.ref), self._now())
+        rows = [
+            self._skipped(one.device, one.before, _ENDED)
+            for one in tries
+            if one.device.user_id not in rings
+        ]
+        return rows, [one for one in tries if one.device.user_id in rings]
+
+    async def _request(self, lane: Lane, load: Load, tries: Sequence[_Try]) -> list[dict[str, Any]]:
+        targets = [Target(one.address.token.token, one.device.id) for one in tries]
+        started = self._now()
+        left = (self._job.deadline_at - started) / 1000
+        now = self._clock.monotonic()
+        # No patience: whoever has to wait waits as a row and holds no slot.
+        attempt = await lane.attempt(load, targets, deadline=now + left, patience=now)
         prepared = load.prepared(self._clock.time())
-        form = prepared.form if isinstance(prepared, Prepared) else ""
-        endpoint = prepared.endpoint if isinstance(prepared, Prepared) else ""
         return [
-            self._row(one, verdict, sent, started, form, endpoint)
+            self._row(one, verdict, prepared if sent else None, started)
             for one, verdict, sent in zip(tries, attempt.verdicts, attempt.sent, strict=True)
         ]
 
     # Rows.
 
     def _row(
-        self, one: _Try, verdict: Verdict, sent: int, started: int, form: str, endpoint: str
+        self, one: _Try, verdict: Verdict, prepared: Prepared | Verdict | None, started: int
     ) -> dict[str, Any]:
+        """Return the row of an attempt; *prepared* is what left, None if nothing did."""
         number = one.before + 1
         retry: int | None = None
         if verdict.outcome is Outcome.RETRY:
             lane = one.address.lane
-            when = retry_at(
-                verdict, number, lane.transport.backoff, self._clock.time(), lane.rng
-            )
+            when = retry_at(verdict, number, lane.transport.backoff, self._clock.time(), lane.rng)
             retry = round(when * 1000)
             if retry >= self._job.deadline_at:
                 verdict, retry = expired(verdict), None
             else:
-                self._due = retry if self._due is None else min(self._due, retry)
-        skipped = verdict.outcome is Outcome.SKIPPED and not sent and not one.before
+                self.due = retry if self.due is None else min(self.due, retry)
+        left = isinstance(prepared, Prepared)
+        skipped = verdict.outcome is Outcome.SKIPPED and not left and not one.before
         return {
             **self._place(one.device, 0 if skipped else number),
             "channel": one.address.token.channel,
             "app": one.address.token.app,
             "token_kind": one.address.token.kind,
-            "form": form,
-            "endpoint": endpoint,
+            # Empty where nothing left: the ledger counts what was sent by it.
+            "form": prepared.form if isinstance(prepared, Prepared) else "",
+            "endpoint": prepared.endpoint if isinstance(prepared, Prepared) else "",
             **_said(verdict),
             "started_at": started,
             "ended_at": self._now(),
@@ -230,8 +273,12 @@ class JobRun:
         }
 
     def _skipped(self, device: Device, before: int, skip: Skip) -> dict[str, Any]:
-        now = self._now()
         verdict = Verdict(outcome=Outcome.SKIPPED, code=skip.why, advice=skip.advice)
+        return self._unsent(device, before, verdict)
+
+    def _unsent(self, device: Device, before: int, verdict: Verdict) -> dict[str, Any]:
+        """Return the row of a device that nothing is sent to."""
+        now = self._now()
         return {
             **self._place(device, before + 1 if before else 0),
             "channel": "",
@@ -262,9 +309,9 @@ class JobRun:
     ) -> None:
         """Write what was done; the job ends, waits for a retry, or goes on with its pages."""
         paged = place is None
-        over = paged and self._due is None
+        over = paged and self.due is None
         now = self._now()
-        due = now + LEASE if not paged else now if self._due is None else self._due
+        due = now + LEASE if not paged else now if self.due is None else self.due
         progress = commands.Progress(
             owner=self._around.owner,
             job_id=self._job.job_id,
@@ -279,8 +326,27 @@ class JobRun:
             stored=None,
             release=paged,
         )
-        await self._around.store.write(commands.save, progress)
+        await self._write(progress)
         self.place, self.paged = place, paged
+
+    async def _write(self, progress: commands.Progress) -> None:
+        """Write, again and again if need be: what was sent must not be sent once more."""
+        until = self._clock.monotonic() + HOLD
+        while True:
+            try:
+                await self._around.store.write(commands.save, progress)
+            except commands.LeaseLost:
+                raise
+            except StoreError:
+                if self._clock.monotonic() >= until:
+                    raise
+                await self._clock.sleep_until(self._clock.monotonic() + AGAIN)
+            else:
+                return
+
+
+_ENDED: Final = Skip("call_ended", "the call was over before the push could be sent")
+_UNREGISTERED: Final = Skip("no_device", "it was unregistered before the push was tried again")
 
 
 def _said(verdict: Verdict) -> dict[str, Any]:

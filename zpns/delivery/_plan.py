@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import orjson
 
+from zpns.models.delivery import Verdict
 from zpns.models.notification import (
     DeviceToken,
     Envelope,
@@ -18,6 +19,7 @@ from zpns.models.notification import (
 )
 from zpns.models.push import ZIMPushConfig
 from zpns.sender import Lane
+from zpns.sender._verdicts import BROKEN, skipped
 from zpns.store.devices import Device, Token
 from zpns.transports.base import Route, Skip
 from zpns.wire import storage_converter
@@ -26,8 +28,8 @@ __all__ = ["Address", "Spec", "address", "read_spec"]
 
 _converter = storage_converter()
 
-_NO_TRANSPORT = Skip(
-    "no_transport", "no transport of this client sends to the device's channels and apps"
+_NO_TRANSPORT: Final = skipped(
+    Skip("no_transport", "no transport of this client sends to the device's channels and apps")
 )
 
 
@@ -75,6 +77,7 @@ class Spec(NamedTuple):
         """
         happened = PushEvent(event)
         config = self.config
+        kind = resource.kind if resource is not None else PushKind.ALERT
         envelope = Envelope(
             event=happened,
             user_id=user_id,
@@ -90,7 +93,8 @@ class Spec(NamedTuple):
             deadline=deadline,
             thread_id=config.thread_id,
             call_id=ref if happened.is_call else "",
-            voip=config.voip_config,
+            # Of another kind where this process knows the resource by other settings.
+            voip=config.voip_config if kind is PushKind.VOIP else None,
             resource=resource,
             private_message_template=config.private_message_template,
             job_id=job_id,
@@ -114,9 +118,9 @@ class Address(NamedTuple):
 
 def address(
     device: Device, kind: PushKind, lanes: Mapping[tuple[str, str], Lane]
-) -> Address | Skip:
+) -> Address | Verdict:
     """
-    Return where a push of *kind* to *device* goes: to one of its tokens.
+    Return where a push of *kind* to *device* goes, to one of its tokens, or why nowhere.
 
     Args:
         device: With its tokens.
@@ -126,22 +130,29 @@ def address(
 
         lanes: By (channel, app), in order of preference.
     """
-    skip = _NO_TRANSPORT
+    verdict = _NO_TRANSPORT
     for lane, token in _candidates(device, kind, lanes):
-        found = lane.transport.route(
-            DeviceToken(
-                token.channel,
-                token.token,
-                app=token.app,
-                kind=token.kind,
-                environment=token.environment,
-                region=token.region,
-            )
-        )
+        try:
+            found = lane.transport.route(_device_token(token))
+        except Exception as error:
+            lane.failed("route", error)
+            verdict = BROKEN
+            continue
         if isinstance(found, Route):
             return Address(lane, found, token)
-        skip = found
-    return skip
+        verdict = skipped(found)
+    return verdict
+
+
+def _device_token(token: Token) -> DeviceToken:
+    return DeviceToken(
+        token.channel,
+        token.token,
+        app=token.app,
+        kind=token.kind,
+        environment=token.environment,
+        region=token.region,
+    )
 
 
 def _candidates(

@@ -19,7 +19,8 @@ from sqlalchemy import Row
 
 from zpns.delivery import _commands as commands
 from zpns.delivery._job import LEASE, PAGE, JobRun, Surroundings
-from zpns.errors import StateError, ZPNsError
+from zpns.delivery._window import Window
+from zpns.errors import StateError, StoreError, ZPNsError
 from zpns.exchange import Clock
 from zpns.models.notification import Resource
 from zpns.sender import Lane
@@ -31,6 +32,7 @@ EXTEND: Final = 10.0  # seconds between two extensions of what is under way
 AT_ONCE: Final = 256  # jobs under way
 WINDOW: Final = 100  # requests under way per vendor app
 FAILED: Final = 5.0  # seconds until a job is tried again that failed by our own fault
+FAILED_MOST: Final = 900.0  # seconds, growing with the job's age to this
 BACKOFF: Final = 1.0  # seconds before looking for jobs again after the store failed
 
 logger = logging.getLogger("zpns.delivery")
@@ -68,6 +70,7 @@ class Worker:
         on_done: Callable[[str], None] = lambda ref: None,
     ) -> None:
         self._store = store
+        self._wakeup = wakeup
         self._news: Listener = wakeup.listen("jobs")
         self._clock = clock
         self._random = rng
@@ -75,22 +78,22 @@ class Worker:
         self._around = Surroundings(
             store=store,
             lanes=lanes,
-            windows={key: asyncio.Semaphore(WINDOW) for key in lanes},
+            windows={key: Window(WINDOW) for key in lanes},
             resource=resource,
             clock=clock,
             owner=secrets.token_hex(8),
         )
         self._running: dict[str, asyncio.Task[None]] = {}
+        self._unbegun: set[str] = set()  # leased, and no task has them yet
         self._free = asyncio.Event()
-        self._loops: list[asyncio.Task[None]] = []
+        self._claiming: asyncio.Task[None] | None = None
+        self._extending: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Begin to look for jobs."""
         loop = asyncio.get_running_loop()
-        self._loops = [
-            loop.create_task(self._forever(self._claim)),
-            loop.create_task(self._forever(self._extend)),
-        ]
+        self._claiming = loop.create_task(self._forever(self._claim))
+        self._extending = loop.create_task(self._forever(self._extend))
 
     async def aclose(self, drain: float) -> None:
         """
@@ -98,26 +101,35 @@ class Worker:
 
         What is cut off is delivered by whoever leases it next; its page goes out again.
         """
-        claiming, extending = self._loops
-        claiming.cancel()
-        self._news.close()
-        await asyncio.gather(claiming, return_exceptions=True)
-        if self._running and drain > 0:
+        try:
+            await _stop(self._claiming)
             await self._drained(drain)
-        left = tuple(self._running)
-        for task in [*self._running.values(), extending]:
-            task.cancel()
-        await asyncio.gather(*self._running.values(), extending, return_exceptions=True)
-        if left:
-            await self._store.write(commands.release, (self._around.owner, left, self._now()))
+        finally:  # whoever closes in a hurry may have been cancelled
+            await self._cut()
 
     async def _drained(self, seconds: float) -> None:
-        timer = asyncio.ensure_future(
-            self._clock.sleep_until(self._clock.monotonic() + seconds)
-        )
-        done = asyncio.gather(*self._running.values(), return_exceptions=True)
-        await asyncio.wait((timer, done), return_when=asyncio.FIRST_COMPLETED)
-        timer.cancel()
+        if seconds <= 0 or not self._running:
+            return
+        until = self._clock.monotonic() + seconds
+        timer = asyncio.get_running_loop().create_task(self._clock.sleep_until(until))
+        try:
+            while self._running and not timer.done():
+                waits = (timer, *self._running.values())
+                await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            await _stop(timer)
+
+    async def _cut(self) -> None:
+        self._news.close()
+        left = (*self._running, *self._unbegun)
+        await _stop(self._claiming, *self._running.values(), self._extending)
+        if not left:
+            return
+        try:
+            await self._store.write(commands.release, (self._around.owner, left, self._now()))
+        except StoreError as error:
+            logger.warning("leases are not given back, and run out by themselves: %s", error)
+        self._wakeup.notify(("jobs",))
 
     async def _forever(self, step: Callable[[], Any]) -> None:
         """Repeat *step*; what fails is logged and tried again a little later."""
@@ -141,10 +153,7 @@ class Worker:
             self._free.clear()
             await self._free.wait()
             return
-        now = self._now()
-        claimed = await self._store.write(
-            commands.claim, commands.Claim(self._around.owner, now, now + LEASE, room)
-        )
+        claimed = await self._lease(room)
         if not claimed:
             due = await self._store.read(jobs.next_due)
             until = None
@@ -152,20 +161,43 @@ class Worker:
                 until = self._clock.monotonic() + max(0, due - self._now()) / 1000
             await self._news.wait(until)
             return
-        pages = await self._store.read(commands.first_pages, claimed, self._now(), PAGE)
+        try:
+            pages = await self._store.read(commands.first_pages, claimed, self._now(), PAGE)
+        except StoreError:
+            pages = {}  # each of them reads its own, or fails by itself
         self._begin(claimed, pages)
+
+    async def _lease(self, room: int) -> Sequence[Row[Any]]:
+        now = self._now()
+        wish = commands.Claim(self._around.owner, now, now + LEASE, room)
+        leasing = asyncio.ensure_future(self._store.write(commands.claim, wish))
+        try:
+            claimed = await asyncio.shield(leasing)
+        except asyncio.CancelledError:
+            # It is done all the same, and what it leased has to be given back.
+            await asyncio.wait((leasing,))
+            if not leasing.cancelled() and leasing.exception() is None:
+                self._unbegun.update(job.job_id for job in leasing.result())
+            raise
+        # A lease of our own that ran out is still being worked on, and now is good again.
+        fresh = [job for job in claimed if job.job_id not in self._running]
+        self._unbegun.update(job.job_id for job in fresh)
+        return fresh
 
     def _begin(self, claimed: Sequence[Row[Any]], pages: Mapping[str, commands.Page]) -> None:
         loop = asyncio.get_running_loop()
         for job in claimed:
             task = loop.create_task(self._run(job, pages.get(job.job_id)))
             self._running[job.job_id] = task
+            self._unbegun.discard(job.job_id)
 
     async def _run(self, job: Row[Any], page: commands.Page | None) -> None:
         run: JobRun | None = None
+        over = False
         try:
             run = JobRun(self._around, job)
             await run.run(page)
+            over = run.due is None
         except commands.LeaseLost as error:
             logger.warning("%s", error)
         except Exception as error:
@@ -174,16 +206,21 @@ class Worker:
             self._running.pop(job.job_id, None)
             self._free.set()
             self._on_done(job.ref)
+            if not over:  # it is due at another time than who waits for jobs knows of
+                self._wakeup.notify(("jobs",))
 
     async def _failed(self, job: Row[Any], run: JobRun | None, error: Exception) -> None:
         """Put a job back for later; it is not lost, and does not hold up the others."""
+        now = self._now()
+        over = now >= job.deadline_at
+        # The longer it has been failing, the longer it waits.
+        wait = min(max(FAILED, (now - job.created_at) / 4000), FAILED_MOST)
         logger.error(
-            "push job failed; it is tried again in %g s",
-            FAILED,
+            "push job failed; %s",
+            "it is given up, being past its deadline" if over else f"tried again in {wait:g} s",
             exc_info=error,
             extra={"job_id": job.job_id},
         )
-        now = self._now()
         progress = commands.Progress(
             owner=self._around.owner,
             job_id=job.job_id,
@@ -192,9 +229,10 @@ class Worker:
             followed=[],
             place=run.place if run is not None else job.page_cursor,
             paged=run.paged if run is not None else bool(job.paged),
-            state=jobs.OPEN if now < job.deadline_at else jobs.DONE,
-            reason="" if now < job.deadline_at else "internal_error",
-            due_at=now + round(FAILED * 1000),
+            state=jobs.DONE if over else jobs.OPEN,
+            reason="internal_error" if over else "",
+            # Looked at once more when its time is over, so that it ends.
+            due_at=now if over else min(now + round(wait * 1000), job.deadline_at),
             stored=job.stored,
             release=True,
         )
@@ -210,3 +248,11 @@ class Worker:
             until = self._now() + LEASE
             item = commands.Extension(self._around.owner, tuple(self._running), until)
             await self._store.write(commands.extend, item)
+
+
+async def _stop(*tasks: asyncio.Task[None] | None) -> None:
+    """Cancel tasks and wait until they are over, however they end."""
+    running = [task for task in tasks if task is not None]
+    for task in running:
+        task.cancel()
+    await asyncio.gather(*running, return_exceptions=True)

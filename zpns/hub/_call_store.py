@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 import attrs
 import orjson
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection, Row, bindparam, select
 
 from zpns.errors import ParameterError, ZIMError
 from zpns.hub._calls import Call, Effects, Member, accept, cancel, expire, invite, reject
@@ -16,7 +16,7 @@ from zpns.models.calls import ZIMCallInfo
 from zpns.models.codes import ZIMErrorCode
 from zpns.models.enums import ZIMCallInvitationMode, ZIMCallState, ZIMCallUserState
 from zpns.models.users import ZIMErrorUserInfo
-from zpns.store import calls, events, jobs, users
+from zpns.store import calls, events, jobs, tables, users
 from zpns.wire import to_json
 
 __all__ = [
@@ -26,11 +26,18 @@ __all__ = [
     "call_of",
     "expire_overdue",
     "info_of",
+    "number_of",
     "start_calls",
     "take_steps",
 ]
 
 KEPT: Final = 7 * 24 * 3600 * 1000  # milliseconds events of calls are kept
+ID_MOST: Final = 2**63 - 1  # where databases stop
+_MADE_BEFORE: Final = (
+    select(tables.users.c.user_id)
+    .where(tables.users.c.user_id.in_(bindparam("ids", expanding=True)))
+    .where(tables.users.c.created_at <= bindparam("moment"))
+)
 _STEPS: Final = {"accept": accept, "reject": reject, "cancel": cancel}
 
 
@@ -107,6 +114,12 @@ class Step(NamedTuple):
     now: int
 
 
+def number_of(call_id: str) -> int:
+    """Return the number of a call that is named as we name them; else 0, which none has."""
+    number = int(call_id) if call_id.isascii() and call_id.isdigit() and len(call_id) < 20 else 0
+    return number if number <= ID_MOST and str(number) == call_id else 0
+
+
 def call_of(row: Row[Any], members: Sequence[Row[Any]]) -> Call:
     """Return the call that rows hold."""
     return Call(
@@ -149,9 +162,7 @@ def info_of(call: Call) -> ZIMCallInfo:
     )
 
 
-def start_calls(
-    connection: Connection, items: Sequence[Invitation]
-) -> list[Invited | Exception]:
+def start_calls(connection: Connection, items: Sequence[Invitation]) -> list[Invited | Exception]:
     """Store calls with their events and push jobs."""
     results: list[Any] = [None] * len(items)
     keys = {f"{item.caller}/{item.key}" for item in items if item.key is not None}
@@ -179,23 +190,28 @@ def start_calls(
 def _repeated(
     connection: Connection, row: Row[Any], item: Invitation, exist: set[str]
 ) -> Invited | Exception:
+    """Return the result of an item whose key started the call *row*."""
     _, members = calls.by_ids(connection, [row.call_id])[row.call_id]
-    invited = tuple(member.user_id for member in members if member.user_id != row.caller)
-    wanted = tuple(who for who in item.invitees if who in exist)
-    same = (row.timeout, row.extended_data, row.push_config) == (
-        item.timeout,
-        item.data,
-        item.push_config,
+    invited = {member.user_id for member in members if member.user_id != row.caller}
+    missing = [who for who in item.invitees if who not in invited]
+    said = (item.timeout, item.data, item.push_config)
+    same = invited <= set(item.invitees) and said == (
+        row.timeout,
+        row.extended_data,
+        row.push_config,
     )
-    if not same or not set(invited) <= set(item.invitees) or not set(invited) <= set(wanted):
+    # Who was there already and is not in the call was not named the first time.
+    values = {"ids": [who for who in missing if who in exist], "moment": row.created_at}
+    if not same or (values["ids"] and connection.execute(_MADE_BEFORE, values).first()):
         return _reused(item)
-    missing = tuple(_absent(who) for who in item.invitees if who not in invited)
-    return Invited(row.call_id, row.timeout, missing)
+    return Invited(row.call_id, row.timeout, tuple(_absent(who) for who in missing))
 
 
 def _second(first: Invitation, item: Invitation, exist: set[str]) -> Invited | Exception:
     """Return the result of an item that repeats another of the same transaction."""
-    if first._replace(call_id=0, now=0) != item._replace(call_id=0, now=0):
+    # Not the push: it says when the call was made, and they were made one after the other.
+    said = (item.invitees, item.timeout, item.data, item.push_config)
+    if said != (first.invitees, first.timeout, first.data, first.push_config):
         return _reused(item)
     missing = tuple(_absent(who) for who in item.invitees if who not in exist)
     if len(missing) == len(item.invitees):
@@ -204,9 +220,7 @@ def _second(first: Invitation, item: Invitation, exist: set[str]) -> Invited | E
 
 
 def _reused(item: Invitation) -> ParameterError:
-    return ParameterError(
-        "idempotency_key", "a new key: this one started another call", item.key
-    )
+    return ParameterError("idempotency_key", "a new key: this one started another call", item.key)
 
 
 def _nobody() -> ZIMError:
@@ -231,9 +245,7 @@ def _started(
     if item.caller not in exist:
         users.add(connection, [{"user_id": item.caller, "created_at": item.now}])
         exist.add(item.caller)
-    effects = invite(
-        str(item.call_id), item.caller, invitees, item.timeout, item.data, item.now
-    )
+    effects = invite(str(item.call_id), item.caller, invitees, item.timeout, item.data, item.now)
     call = effects.call
     calls.add(
         connection,
@@ -298,12 +310,10 @@ def take_steps(connection: Connection, items: Sequence[Step]) -> list[tuple[str,
 def _stepped(
     connection: Connection, call_id: str, step: Callable[[Call], Effects], now: int
 ) -> tuple[str, ...] | Exception:
-    number = int(call_id) if call_id.isascii() and call_id.isdigit() and len(call_id) < 20 else 0
+    number = number_of(call_id)
     found = calls.by_ids(connection, [number]).get(number)
     if found is None:
-        return ZIMError(
-            ZIMErrorCode.CALL_MODULE_DOES_NOT_EXIST, f"call_id: no call {call_id!r}"
-        )
+        return ZIMError(ZIMErrorCode.CALL_MODULE_DOES_NOT_EXIST, f"call_id: no call {call_id!r}")
     try:
         effects = step(call_of(*found))
     except ZIMError as error:
@@ -311,9 +321,7 @@ def _stepped(
     return _saved(connection, number, effects, now)
 
 
-def _saved(
-    connection: Connection, number: int, effects: Effects, now: int
-) -> tuple[str, ...]:
+def _saved(connection: Connection, number: int, effects: Effects, now: int) -> tuple[str, ...]:
     if not effects.changed:
         return ()
     call = effects.call
@@ -376,5 +384,3 @@ def expire_overdue(
             told += _saved(connection, number, effects, now)
         results.append(tuple(told))
     return results
-
-

@@ -206,8 +206,13 @@ def cancel(call: Call, user_id: str, data: str, now: int) -> Effects:
     changed = [
         _moved(member, State.BE_CANCELLED, member.extended_data, now)
         for member in call.invitees()
-        if member.state in RINGING
+        if _rings(member, now)
     ]
+    if not changed:
+        raise ZIMError(
+            ZIMErrorCode.CALL_MODULE_DOES_NOT_EXIST,
+            f"call {call.call_id} rings for nobody any more",
+        )
     told = ZIMCallInvitationCancelledEventResult(
         call_id=call.call_id, mode=call.mode, inviter=call.caller, extended_data=data
     )
@@ -231,13 +236,11 @@ def expire(call: Call, now: int) -> Effects:
     gone = {member.user_id for member in late}
     told = ZIMCallInvitationTimeoutEventResult(call_id=call.call_id, mode=call.mode)
     events: list[tuple[str, Any]] = [(member.user_id, told) for member in late]
-    events += [(who, delta) for who in _present(call) if who not in gone]
+    events += [(who, delta) for who in _involved(call) if who not in gone]
     return _effects(call, late, now, events)
 
 
-def _answer(
-    call: Call, user_id: str, state: ZIMCallUserState, data: str, now: int
-) -> Effects:
+def _answer(call: Call, user_id: str, state: ZIMCallUserState, data: str, now: int) -> Effects:
     member = call.member(user_id)
     if member is None or user_id == call.caller:
         raise ZIMError(
@@ -245,32 +248,39 @@ def _answer(
             f"call {call.call_id}: user {user_id!r} was not invited",
         )
     _running(call)
-    if member.state not in RINGING or (member.rings_until or 0) <= now:
-        # A timeout that is due and not yet written is a timeout all the same.
+    if not _rings(member, now):
         raise ZIMError(
             ZIMErrorCode.CALL_MODULE_DOES_NOT_EXIST,
             f"call {call.call_id} does not ring for {user_id!r} any more",
         )
     moved = _moved(member, state, data, now)
     delta = _delta(call, [moved])
-    events = [(who, delta) for who in _present(call) if who != user_id]
+    events = [(who, delta) for who in _involved(call) if who != user_id]
     # The user's other devices stop ringing by this one.
     return _effects(call, [moved], now, [*events, (user_id, delta)])
 
 
 def _running(call: Call) -> None:
     if call.state is ZIMCallState.ENDED:
-        raise ZIMError(
-            ZIMErrorCode.CALL_MODULE_DOES_NOT_EXIST, f"call {call.call_id} is over"
-        )
+        raise ZIMError(ZIMErrorCode.CALL_MODULE_DOES_NOT_EXIST, f"call {call.call_id} is over")
 
 
-def _present(call: Call) -> list[str]:
-    """Return who learns of the others' steps: whoever rings or has accepted."""
+def _rings(member: Member, now: int) -> bool:
+    """Whether the member may still answer: a timeout that is due is one, written or not."""
+    until = member.rings_until
+    return member.state in RINGING and until is not None and until > now
+
+
+def _involved(call: Call) -> list[str]:
+    """
+    Return who learns of the others' steps: the caller and whoever rings.
+
+    In general mode an invitee who answered is through with the invitation.
+    """
     return [
         member.user_id
         for member in call.members
-        if member.state in RINGING or member.state is State.ACCEPTED
+        if member.user_id == call.caller or member.state in RINGING
     ]
 
 

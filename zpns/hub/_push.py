@@ -41,6 +41,10 @@ class Resources:
                 "a resource that is not of kind voip: such a push starts calls alone",
                 config.resources_id,
             )
+        if config.voip_config is not None:
+            raise ParameterError(
+                "voip_config", "None: a VoIP push starts calls alone", config.voip_config
+            )
 
     def check_call(self, config: ZIMPushConfig) -> None:
         """Refuse what a push for an invitation cannot be."""

@@ -89,7 +89,9 @@ def _register(connection: Connection, item: Registration) -> tuple[str, ...]:
             if homes[home][0] is None
         ],
     )
-    ids = {home: id_ if id_ is not None else made[push_id] for home, (id_, push_id) in homes.items()}
+    ids = {
+        home: id_ if id_ is not None else made[push_id] for home, (id_, push_id) in homes.items()
+    }
     allowed = int(item.allow_callkit)
     devices.set_callkit(connection, [{"device": id_, "allowed": allowed} for id_ in ids.values()])
     rows: dict[tuple[str, str, str], dict[str, Any]] = {
@@ -110,12 +112,12 @@ def _register(connection: Connection, item: Registration) -> tuple[str, ...]:
     return tuple(homes[home][1] for home in chosen)
 
 
-def unregister(connection: Connection, items: Sequence[Removal]) -> list[None | Exception]:
+def unregister(connection: Connection, items: Sequence[Removal]) -> list[Exception | None]:
     """Unbind tokens."""
     return [_unregister(connection, item) for item in items]
 
 
-def _unregister(connection: Connection, item: Removal) -> None | Exception:
+def _unregister(connection: Connection, item: Removal) -> Exception | None:
     if not item.tokens:
         ids = devices.ids_of(connection, item.user_id)
         devices.drop_tokens_of(connection, item.user_id, item.device_id)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 import orjson
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection, Row, and_, bindparam, literal_column, or_, select, update
 
 from zpns.hub._registrations import Removal, unregister
 from zpns.models.call_configs import DEFAULT_CALL_TIMEOUT
@@ -16,7 +16,7 @@ from zpns.models.enums import (
     ZIMMessageSentStatus,
 )
 from zpns.models.sessions import LoggedEvent
-from zpns.store import calls, events, jobs, users
+from zpns.store import calls, events, jobs, tables, users
 
 __all__ = [
     "Acknowledgement",
@@ -30,8 +30,13 @@ __all__ = [
     "read",
 ]
 
-#: The reader of a user's log who did not say which device is reading.
-ANYWHERE: Final = ""
+_RENAME: Final = (
+    update(tables.users)
+    .where(tables.users.c.user_id == bindparam("user"))
+    .values(user_name=bindparam("name"))
+)
+_OPEN: Final[Any] = literal_column(str(jobs.OPEN))  # no parameter: an index is made for it
+ALTERNATIVES: Final = 200  # in one condition; SQLite allows a depth of 1,000
 
 
 class Entry(NamedTuple):
@@ -68,18 +73,9 @@ class Acknowledgement(NamedTuple):
 def enter(connection: Connection, items: Sequence[Entry]) -> list[int | Exception]:
     """Make sessions; gives where each goes on reading."""
     users.add(connection, [{"user_id": item.user_id, "created_at": item.now} for item in items])
-    named = [
-        {
-            "user_id": item.user_id,
-            "user_name": item.user_name,
-            "user_avatar_url": "",
-            "user_extended_data": "",
-            "created_at": item.now,
-        }
-        for item in items
-        if item.user_name
-    ]
-    users.rename(connection, named)
+    named = [{"user": item.user_id, "name": item.user_name} for item in items if item.user_name]
+    if named:
+        connection.execute(_RENAME, named)
     users.open_sessions(
         connection,
         [
@@ -101,13 +97,13 @@ def enter(connection: Connection, items: Sequence[Entry]) -> list[int | Exceptio
     ]
 
 
-def beat(connection: Connection, items: Sequence[tuple[str, int]]) -> list[None | Exception]:
+def beat(connection: Connection, items: Sequence[tuple[str, int]]) -> list[Exception | None]:
     """Keep sessions alive: (session ID, until)."""
     users.beat(connection, [{"session": session, "until": until} for session, until in items])
     return [None] * len(items)
 
 
-def leave(connection: Connection, items: Sequence[Exit]) -> list[None | Exception]:
+def leave(connection: Connection, items: Sequence[Exit]) -> list[Exception | None]:
     """End sessions."""
     users.close(connection, [item.session_id for item in items])
     unregister(
@@ -119,28 +115,43 @@ def leave(connection: Connection, items: Sequence[Exit]) -> list[None | Exceptio
 
 def acknowledge(
     connection: Connection, items: Sequence[Acknowledgement]
-) -> list[None | Exception]:
-    """Move cursors, and end jobs that waited for it."""
-    upto: dict[tuple[str, str], Acknowledgement] = {}
+) -> list[tuple[str, ...] | Exception]:
+    """Move cursors, and end jobs that waited for it; gives the refs of these."""
+    cursors: dict[tuple[str, str], int] = {}
+    logs: dict[str, int] = {}
     for item in items:
-        key = (item.user_id, item.device_id)
-        if key not in upto or upto[key].seq < item.seq:
-            upto[key] = item
+        reader, log = (item.user_id, item.device_id), events.user_log(item.user_id)
+        cursors[reader] = max(item.seq, cursors.get(reader, 0))
+        logs[log] = max(item.seq, logs.get(log, 0))
     events.move(
         connection,
         [
-            {"user_id": user, "reader": reader, "log": events.user_log(user), "seq": item.seq}
-            for (user, reader), item in upto.items()
+            {"user_id": user, "reader": reader, "log": events.user_log(user), "seq": seq}
+            for (user, reader), seq in cursors.items()
         ],
     )
-    jobs.acknowledge(
-        connection,
-        [
-            {"in_log": events.user_log(item.user_id), "upto": item.seq, "now": item.now}
-            for item in upto.values()
-        ],
-    )
-    return [None] * len(items)
+    refs = _waiting(connection, list(logs.items()))
+    if refs:
+        now = max(item.now for item in items)
+        rows = [{"in_log": log, "upto": seq, "now": now} for log, seq in logs.items()]
+        jobs.acknowledge(connection, rows)
+    return [refs] * len(items)
+
+
+def _waiting(connection: Connection, upto: Sequence[tuple[str, int]]) -> tuple[str, ...]:
+    """Return the refs of open jobs that wait for an event up to a place in a log."""
+    table = tables.jobs.c
+    refs: list[str] = []
+    for start in range(0, len(upto), ALTERNATIVES):
+        # Each alternative is complete, so that SQLite looks each of them up by index.
+        matches = or_(
+            *(
+                and_(table.ack_log == log, table.ack_seq <= seq, table.state == _OPEN)
+                for log, seq in upto[start : start + ALTERNATIVES]
+            )
+        )
+        refs += connection.execute(select(table.ref).where(matches)).scalars()
+    return tuple(refs)
 
 
 def online(connection: Connection, user_ids: Sequence[str], now: int) -> set[str]:

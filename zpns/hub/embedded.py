@@ -9,10 +9,10 @@ import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from zpns.errors import ParameterError, StoreError, ZIMError
+from zpns.errors import ParameterError, StateError, ZIMError
 from zpns.exchange import Clock
 from zpns.hub import _call_store, _messages, _registrations, _sessions
-from zpns.hub._ids import IDs
+from zpns.hub._ids import IDs, take_node
 from zpns.hub._push import Resources, has_video, push_text
 from zpns.hub._pushes import pushes_of
 from zpns.models import (
@@ -115,6 +115,7 @@ class EmbeddedHub:
     async def start(self) -> None:
         if self._keeper is None:
             self._keeper = asyncio.get_running_loop().create_task(self._keep_time())
+            self._ids.node = await self._store.write(take_node, None)
 
     async def aclose(self) -> None:
         keeper, self._keeper = self._keeper, None
@@ -130,7 +131,7 @@ class EmbeddedHub:
 
     # Users and devices.
 
-    async def add_users(self, users_: Sequence[ZIMUserInfo]) -> None:
+    async def add_users(self, users: Sequence[ZIMUserInfo]) -> None:
         now = self._now()
         rows = [
             {
@@ -140,7 +141,7 @@ class EmbeddedHub:
                 "user_extended_data": user.user_extended_data,
                 "created_at": now,
             }
-            for user in users_
+            for user in users
         ]
         await self._store.write(_add_users, rows)
 
@@ -150,9 +151,7 @@ class EmbeddedHub:
         check_user_id("user_id", user_id)
         if not tokens:
             raise ParameterError("tokens", "at least one DeviceToken", tokens)
-        for token in tokens:
-            if not isinstance(token, DeviceToken):
-                raise ParameterError("tokens", "DeviceToken objects", type(token).__name__)
+        _check_tokens(tokens)
         item = _registrations.Registration(user_id, tuple(tokens), allow_callkit, self._now())
         push_ids = await self._store.write(_registrations.register, item)
         return [
@@ -162,12 +161,12 @@ class EmbeddedHub:
 
     async def unregister(self, user_id: str, tokens: Sequence[DeviceToken] = ()) -> None:
         check_user_id("user_id", user_id)
+        _check_tokens(tokens)
         item = _registrations.Removal(user_id, tuple(tokens))
         await self._store.write(_registrations.unregister, item)
 
     async def query_users_status(self, user_ids: Sequence[str]) -> Sequence[ZIMUserStatus]:
-        for user_id in user_ids:
-            check_user_id("user_ids", user_id)
+        _check_user_ids("user_ids", user_ids)
         here = await self._store.read(users.online, list(user_ids), self._now())
         return [
             ZIMUserStatus(
@@ -211,10 +210,12 @@ class EmbeddedHub:
 
     async def logout(self, session: Session, unbind: bool = True) -> None:
         exit_ = _sessions.Exit(session.session_id, session.user_id, session.device_id, unbind)
-        await self._store.write(_sessions.leave, exit_)
-        listener = self._listeners.pop(session.session_id, None)
-        if listener is not None:
-            listener.close()
+        try:
+            await self._store.write(_sessions.leave, exit_)
+        finally:
+            listener = self._listeners.pop(session.session_id, None)
+            if listener is not None:
+                listener.close()
 
     async def events(self, session: Session, after: int, most: int = 100) -> Sequence[LoggedEvent]:
         self._listener(session)
@@ -224,7 +225,8 @@ class EmbeddedHub:
 
     async def acknowledge(self, session: Session, seq: int) -> None:
         item = _sessions.Acknowledgement(session.user_id, session.device_id, seq, self._now())
-        await self._store.write(_sessions.acknowledge, item)
+        refs = await self._store.write(_sessions.acknowledge, item)
+        self._wakeup.notify(f"ref:{ref}" for ref in refs)
 
     async def wait(self, session: Session, seconds: float) -> None:
         await self._listener(session).wait(self._clock.monotonic() + seconds)
@@ -256,6 +258,10 @@ class EmbeddedHub:
                 ZIMErrorCode.COMMON_MODULE_UNSUPPORTED_REQUEST,
                 f"conversation_type: only PEER is supported, got {conversation_type!r}",
             )
+        if not isinstance(message, ZIMMessage):
+            raise ParameterError("message", "a ZIMMessage", type(message).__name__)
+        if not isinstance(config, ZIMMessageSendConfig):
+            raise ParameterError("config", "a ZIMMessageSendConfig", type(config).__name__)
         if sender == to_conversation_id:
             raise ParameterError("to_conversation_id", "another user than the sender", sender)
         if message.type in _NOT_SENT or message.type in _FLEETING:
@@ -315,6 +321,8 @@ class EmbeddedHub:
         check_user_id("caller", caller)
         _check_key(idempotency_key)
         chosen = _invitees(caller, invitees)
+        if not isinstance(config, ZIMCallInviteConfig):
+            raise ParameterError("config", "a ZIMCallInviteConfig", type(config).__name__)
         if config.mode is not ZIMCallInvitationMode.GENERAL:
             raise ZIMError(
                 ZIMErrorCode.COMMON_MODULE_UNSUPPORTED_REQUEST,
@@ -373,8 +381,7 @@ class EmbeddedHub:
     async def call_cancel(
         self, user_id: str, invitees: Sequence[str], call_id: str, config: ZIMCallCancelConfig
     ) -> ZIMCallCancelSentResult:
-        for invitee in invitees:
-            check_user_id("invitees", invitee)
+        _check_user_ids("invitees", invitees)
         # General mode takes back the whole call, whoever is named.
         await self._step("cancel", user_id, call_id, config.extended_data)
         return ZIMCallCancelSentResult(call_id=call_id)
@@ -387,31 +394,39 @@ class EmbeddedHub:
         self._wakeup.notify((*map(events.user_log, told), "calls"))
 
     async def query_call(self, call_id: str) -> ZIMCallInfo:
-        number = int(call_id) if call_id.isascii() and call_id.isdigit() else 0
+        check_text("call_id", call_id, least=1)
+        number = _call_store.number_of(call_id)
         found = (await self._store.read(calls.by_ids, [number])).get(number)
         if found is None:
-            raise ZIMError(
-                ZIMErrorCode.CALL_MODULE_DOES_NOT_EXIST, f"call_id: no call {call_id!r}"
-            )
+            raise ZIMError(ZIMErrorCode.CALL_MODULE_DOES_NOT_EXIST, f"call_id: no call {call_id!r}")
         return _call_store.info_of(_call_store.call_of(*found))
 
     async def _keep_time(self) -> None:
         """End ringing when its time is over; the time is in the rows, so restarts lose none."""
         news = self._wakeup.listen("calls")
-        while True:
-            try:
-                told = await self._store.write(_call_store.expire_overdue, (self._now(), OVERDUE))
-                if told:
-                    self._wakeup.notify(map(events.user_log, told))
-                    continue
-                due = await self._store.read(calls.next_timeout)
-                until = None
-                if due is not None:
-                    until = self._clock.monotonic() + max(0, due - self._now()) / 1000
-                await news.wait(until)
-            except StoreError:
-                logger.exception("cannot keep the time of calls; trying again")
-                await self._clock.sleep_until(self._clock.monotonic() + RETRY)
+        try:
+            while True:
+                try:
+                    await self._end_ringing(news)
+                except StateError:
+                    raise  # the store was closed before the hub
+                except Exception:
+                    logger.exception("cannot keep the time of calls; trying again")
+                    await self._clock.sleep_until(self._clock.monotonic() + RETRY)
+        finally:
+            news.close()
+
+    async def _end_ringing(self, news: Listener) -> None:
+        """End what is over, or wait until the next ringing is."""
+        told = await self._store.write(_call_store.expire_overdue, (self._now(), OVERDUE))
+        if told:
+            self._wakeup.notify(map(events.user_log, told))
+            return
+        due = await self._store.read(calls.next_timeout)
+        until = None
+        if due is not None:
+            until = self._clock.monotonic() + max(0, due - self._now()) / 1000
+        await news.wait(until)
 
     # Pushes.
 
@@ -419,9 +434,31 @@ class EmbeddedHub:
         return await self._store.read(pushes_of, ref)
 
 
-def _add_users(connection: Any, items: Sequence[list[dict[str, Any]]]) -> list[None | Exception]:
-    users.rename(connection, [row for rows in items for row in rows])
+def _add_users(connection: Any, items: Sequence[list[dict[str, Any]]]) -> list[Exception | None]:
+    rows = [row for rows in items for row in rows]
+    # Who is only named keeps what others see of them.
+    shown = ("user_name", "user_avatar_url", "user_extended_data")
+    said = [row for row in rows if any(row[name] for name in shown)]
+    users.add(connection, rows)
+    users.rename(connection, said)
     return [None] * len(items)
+
+
+def _check_tokens(tokens: Sequence[DeviceToken]) -> None:
+    """Check that these are tokens, and none of them says two things."""
+    seen: dict[tuple[str, str, str], DeviceToken] = {}
+    for token in tokens:
+        if not isinstance(token, DeviceToken):
+            raise ParameterError("tokens", "DeviceToken objects", type(token).__name__)
+        if seen.setdefault((token.channel, token.app, token.token), token) != token:
+            raise ParameterError("tokens", "each token once", token)
+
+
+def _check_user_ids(field: str, user_ids: Sequence[str]) -> None:
+    if isinstance(user_ids, str):
+        raise ParameterError(field, "a list of user IDs", user_ids)
+    for user_id in user_ids:
+        check_user_id(field, user_id)
 
 
 def _check_key(key: str | None) -> None:
@@ -444,5 +481,3 @@ def _invitees(caller: str, invitees: Sequence[str]) -> tuple[str, ...]:
             code=ZIMErrorCode.CALL_MODULE_SERVER_ERROR,
         )
     return chosen
-
-
