@@ -432,6 +432,33 @@ async def test_closing_the_sender_after_everything_was_read(room: Any) -> None:
     assert [Outcome.UNKNOWN] * 2 == [delivery.outcome async for delivery in deliveries]
 
 
+async def test_closing_the_sender_just_after_the_last_token(room: Any) -> None:
+    """A reader that is done in the very turn is not taken for one that had more to read."""
+    await room.send("first")
+    room.carrier.hold()
+    async with room.sender.send_many(room.hello, ["a"]) as deliveries:
+        await asyncio.sleep(0)
+        await room.sender._lane.aclose()
+        assert 1 == len([delivery async for delivery in deliveries])
+
+
+async def test_closing_the_sender_just_after_a_fault_of_the_source(room: Any) -> None:
+    """What the source raised in the very turn comes out nevertheless."""
+    await room.send("first")
+    room.carrier.hold()
+
+    def source() -> Iterator[str]:
+        yield "a"
+        raise LookupError
+
+    async with room.sender.send_many(room.hello, source()) as deliveries:
+        await asyncio.sleep(0)
+        await room.sender._lane.aclose()
+        await anext(deliveries)
+        with pytest.raises(LookupError):
+            await anext(deliveries)
+
+
 async def test_a_source_that_closes_the_sender(room: Any) -> None:
     """The source itself may end the sender; what it gave is reported, then it is said."""
 

@@ -224,6 +224,16 @@ async def test_a_pause_without_a_time_waits_as_the_backoff_says(make_room: Any) 
     assert [0.0, 5.0, 5.0] == room.vendor.times
 
 
+async def test_a_final_word_on_the_app_without_a_time_is_no_pause(room: Any) -> None:
+    """A refusal of the whole app that names no time stops nobody."""
+    room.fate("a", "spent")
+    deliveries = await room.collect(["a", "b"], window=1)
+    assert [(Outcome.REFUSED, 0.0), (Outcome.SENT, 0.0)] == [
+        (delivery.outcome, time)
+        for delivery, time in zip(deliveries, room.vendor.times, strict=True)
+    ]
+
+
 async def test_a_slice_of_which_one_says_pause(make_room: Any) -> None:
     """One target's answer of scope APP is enough."""
     room = make_room(max_tokens=3)

@@ -86,21 +86,19 @@ class Pause:
                 await self._changed.wait()
         return FREE
 
-    def leave(self, entry: Entry, *, answered: bool, paused: bool) -> None:
+    def leave(self, entry: Entry, *, answered: bool) -> None:
         """
-        Say how a send ended.
+        Say how a send ended, after :meth:`begin` if its vendor asked for another pause.
 
         Args:
             entry: What :meth:`enter` gave it.
 
             answered: Whether the vendor took part at all.
-
-            paused: Whether it asked for another pause.
         """
         if entry.probe is None:
             return
         self._probing = False
-        if answered and not paused and entry.probe == self._number:
+        if answered and entry.probe == self._number:
             self._ends = self.verdict = None
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()

@@ -156,7 +156,7 @@ class Run:
         is under way will end by itself. A ``StateError`` follows.
         """
         self._stopped = True
-        if not self._read_all:
+        if not self._reader.done():
             self._error = StateError("the Sender was closed before everything was sent")
             self._reader.cancel()
         self._drop_waiting()
@@ -205,7 +205,7 @@ class Run:
     def _has_read(self, task: asyncio.Task[None]) -> None:
         # What the source raised, CancelledError included, is reported in its turn.
         error = asyncio.CancelledError() if task.cancelled() else task.exception()
-        if error is not None and not self._stopped:
+        if error is not None and self._error is None:  # the end of the sender goes first
             self._error = error
         self._read_all = True
         self._flush()
@@ -214,17 +214,16 @@ class Run:
     async def _ask(self) -> object:
         """Return the next token once there is room for what becomes of it."""
         while len(self.results) + len(self._held) + self._waiting >= self._max_waiting:
-            # Results may be held for the sake of a slice that is not full yet.
-            self._flush()
             self._room.clear()
             await self._room.wait()
-        # A source that ends the sender, or this run, is not asked again.
-        return END if self._stopped or self._closed else await self._source.next()
+        token = await self._source.next()
+        # A source that ended the sender, or this run, itself is not heard any more.
+        return END if self._stopped or self._closed else token
 
     async def _gather(self, item: _Item) -> None:
         """Put *item* with others of its route; begin when they fill a request."""
         load = item.load
-        most = 1 if self._stopped else load.most(self._clock.time())
+        most = load.most(self._clock.time())
         gathered = self._gathered.get(load)
         if gathered is None:
             if most <= 1:
@@ -253,8 +252,7 @@ class Run:
         except asyncio.CancelledError:
             self._report_all(items, CLOSED)
             raise
-        if not self._closed:
-            self._attempt(items)
+        self._attempt(items)
 
     def _attempt(self, items: list[_Item]) -> None:
         """Make one request, in a slot that is held already."""
@@ -320,8 +318,6 @@ class Run:
 
     def _wake(self) -> None:
         """Have somebody look at what waits."""
-        if self._closed:
-            return
         if self._retrier is None:
             self._retrier = self._spawn(self._retry(), self._retried)
         self._due.set()
@@ -341,13 +337,12 @@ class Run:
                 self._attempt(items)
             else:  # the reader or the end of the sender was faster
                 self._slots.release()
+        self._retrier = None
 
     def _retried(self, task: asyncio.Task[None]) -> None:
-        self._retrier = None
         if task.cancelled() or task.exception() is not None:
+            self._retrier = None
             self._drop_waiting()  # not by us, as above
-        elif self._next_due() is not None:
-            self._wake()  # something came after its last look
 
     def _next_due(self) -> float | None:
         """Return when the next of what waits is due, by the monotonic clock."""

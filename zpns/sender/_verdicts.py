@@ -91,7 +91,8 @@ def no_credential(error: VendorError | CarrierError, now: float) -> Verdict:
             code="credential_unreachable",
             advice=f"the vendor's token endpoint could not be reached: {error}",
         )
-    return _vendor_error(error, now, "credential_rejected", Scope.TOKEN)
+    code = "credential_unavailable" if error.retryable else "credential_rejected"
+    return _vendor_error(error, now, code, Scope.TOKEN)
 
 
 def not_saved(error: VendorError | CarrierError, now: float) -> Verdict:

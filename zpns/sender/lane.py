@@ -167,7 +167,7 @@ class Lane:
             repeat: Whether that once is still to be had; False if it was for a target.
         """
         count = len(targets)
-        entry, answered, paused = FREE, False, False
+        entry, answered = FREE, False
         try:
             if self.pause.active:
                 wait = deadline if patience is None else min(patience, deadline)
@@ -175,12 +175,12 @@ class Lane:
                 if entry.until is not None:
                     return Attempt([self._paused(entry.until)] * count, [0] * count)
             attempt, answered = await self._try(load, targets, deadline, repeat)
-            paused = self._begin_pause(attempt.verdicts)
+            self._begin_pause(attempt.verdicts)
         except Exception as error:
             self.failed("an attempt", error)
             return Attempt([BROKEN] * count, [0] * count)
         finally:
-            self.pause.leave(entry, answered=answered, paused=paused)
+            self.pause.leave(entry, answered=answered)
         return attempt
 
     def failed(self, doing: str, error: BaseException) -> None:
@@ -212,21 +212,16 @@ class Lane:
             scope=Scope.APP,
         )
 
-    def _begin_pause(self, verdicts: Sequence[Verdict]) -> bool:
-        """Pause the app if one of *verdicts* asks for it; return whether one did."""
-        paused = False
+    def _begin_pause(self, verdicts: Sequence[Verdict]) -> None:
+        """Pause the app if one of *verdicts* asks for it."""
         for verdict in verdicts:
             if verdict.scope is not Scope.APP:
                 continue
             if isinstance(verdict.retry, At):
                 self.pause.begin(verdict.retry.time, verdict)
-            elif verdict.outcome is Outcome.RETRY and not paused:
+            elif verdict.outcome is Outcome.RETRY:
                 now, backoff = self.clock.time(), self.transport.backoff
                 self.pause.begin(retry_at(verdict, 1, backoff, now, self.rng), verdict)
-            else:
-                continue
-            paused = True
-        return paused
 
     # One attempt.
 
