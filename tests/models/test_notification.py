@@ -113,7 +113,9 @@ def test_notification_is_refused(field: str, values: dict[str, Any]) -> None:
             id="own-kind-wins",
         ),
         pytest.param({"call_id": "1"}, "alert", "call", id="call"),
-        pytest.param({"message_class": "marketing", "call_id": "1"}, "alert", "marketing", id="own"),
+        pytest.param(
+            {"message_class": "marketing", "call_id": "1"}, "alert", "marketing", id="own"
+        ),
         pytest.param(
             {"resource": models.Resource(resources_id="r", message_class="marketing")},
             "alert",

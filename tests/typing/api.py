@@ -7,6 +7,7 @@ from typing import assert_type
 
 import zpns
 from zpns import (
+    ZIM,
     Client,
     Delivery,
     DeviceToken,
@@ -14,7 +15,6 @@ from zpns import (
     Outcome,
     PushRecord,
     Sender,
-    ZIM,
     ZIMCallInvitationSentResult,
     ZIMCallInviteConfig,
     ZIMConversationType,
