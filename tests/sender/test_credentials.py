@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from zpns import DeviceToken
 from zpns.errors import CarrierError, StateError
 from zpns.exchange import Request, Response
 from zpns.models import Delivery, Outcome
@@ -420,9 +421,20 @@ async def test_after_the_end_there_is_none(room: Any) -> None:
     assert (1, 1) == (room.vendor.credentials, credentials.fetched)
 
 
-def _device(token: str) -> Any:
-    from zpns import DeviceToken
+async def test_the_end_is_told_to_who_waits(room: Any) -> None:
+    """A fetch that the end of the sender stops is no failure of the vendor."""
+    await room.send("a")
+    await room.clock.advance(LIFETIME)
+    room.carrier.hold()
+    credentials = room.sender._lane.credentials
+    waiter = asyncio.create_task(credentials.get(room.toy.route(_device("a"))))
+    await room.clock.advance(0)
+    await credentials.aclose()
+    with pytest.raises(StateError):
+        await waiter
 
+
+def _device(token: str) -> Any:
     return DeviceToken("toy", token)
 
 

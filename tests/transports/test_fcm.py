@@ -658,5 +658,5 @@ def test_size_keeps_the_call() -> None:
 def test_manners() -> None:
     """Google asks for 10 seconds before another try, and sends travel one by one."""
     assert Backoff(floor=10.0, first=10.0, most=600.0) == TRANSPORT.backoff
-    assert prepare(notification()).bulk(CREDENTIAL) is None
+    assert TRANSPORT.http2
     assert DAY * 1000 == notification().deadline - MS

@@ -82,6 +82,7 @@ class Bulk:
         self._rests_until = 0.0
         self._done: list[int] = []
         self._others: list[Result] = []
+        self._finished = False
         self.open = 0
 
     @property
@@ -129,6 +130,15 @@ class Bulk:
         connection.watch(first, core.next_id - 2, min(now + self._timeout, self.deadline))
         connection.flush_soon()
 
+    def finish(self) -> None:
+        """Nothing more is added: let go once everything has its result."""
+        self._finished = True
+        self._leave_if_over()
+
+    def _leave_if_over(self) -> None:
+        if self._finished and not self.unsettled and not self._done and not self._others:
+            self._pool.leave(self)
+
     def cancel(self) -> None:
         """Reset what is open; nothing more is reported."""
         self._on_page = lambda keys, others: None
@@ -170,6 +180,7 @@ class Bulk:
             done, self._done = self._done, []
             others, self._others = self._others, []
             self._on_page(done, others)
+            self._leave_if_over()
 
     def give_up(self, failure: Failure) -> None:
         """Nothing that waits can be sent."""

@@ -29,14 +29,14 @@ from zpns.sender._source import END, Source, Tokens
 from zpns.sender._verdicts import CLOSED, DROPPED, LATE
 from zpns.sender.lane import Attempt, Lane
 
-__all__ = ["Run"]
+__all__ = ["Item", "Run"]
 
 T = TypeVar("T")
 
 LINGER: Final = 0.05  # seconds a token waits for others to share its request
 
 
-class _Item(NamedTuple):
+class Item(NamedTuple):
     """
     A target with what it needs to be tried, and what came of it so far: tries, requests
     that left, whether one was repeated with a new credential or body, and the verdict to
@@ -99,9 +99,9 @@ class Run:
         self._repeat_unknown = repeat_unknown and notification.push_kind is not PushKind.VOIP
         self._max_waiting = max_waiting
         self._slots = asyncio.Semaphore(window)
-        self._gathered: dict[Load, list[_Item]] = {}  # slices that are not full yet
+        self._gathered: dict[Load, list[Item]] = {}  # slices that are not full yet
         self._linger = 0.0  # until when they may fill, monotonic
-        self._retries: list[tuple[float, int, list[_Item]]] = []
+        self._retries: list[tuple[float, int, list[Item]]] = []
         self._order = count()
         self._waiting = 0  # items in the retries
         self._held: dict[int, Delivery] = {}
@@ -200,7 +200,7 @@ class Run:
             if isinstance(found, Delivery):
                 self._report(found)
             else:
-                await self._gather(_Item(*found))
+                await self._gather(Item(*found))
 
     def _has_read(self, task: asyncio.Task[None]) -> None:
         # What the source raised, CancelledError included, is reported in its turn.
@@ -220,7 +220,7 @@ class Run:
         # A source that ended the sender, or this run, itself is not heard any more.
         return END if self._stopped or self._closed else token
 
-    async def _gather(self, item: _Item) -> None:
+    async def _gather(self, item: Item) -> None:
         """Put *item* with others of its route; begin when they fill a request."""
         load = item.load
         most = load.most(self._clock.time())
@@ -246,7 +246,7 @@ class Run:
 
     # Sending.
 
-    async def _begin(self, items: list[_Item]) -> None:
+    async def _begin(self, items: list[Item]) -> None:
         try:
             await self._slots.acquire()
         except asyncio.CancelledError:
@@ -254,7 +254,7 @@ class Run:
             raise
         self._attempt(items)
 
-    def _attempt(self, items: list[_Item]) -> None:
+    def _attempt(self, items: list[Item]) -> None:
         """Make one request, in a slot that is held already."""
         work = self._lane.attempt(
             items[0].load,
@@ -264,7 +264,7 @@ class Run:
         )
         self._spawn(work, partial(self._attempted, items))
 
-    def _attempted(self, items: list[_Item], task: asyncio.Task[Attempt]) -> None:
+    def _attempted(self, items: list[Item], task: asyncio.Task[Attempt]) -> None:
         self._slots.release()
         if task.cancelled() or task.exception() is not None:
             # Not by us: nothing is raised there, and only `close` cancels. But nobody may
@@ -273,9 +273,9 @@ class Run:
         else:
             self._judge(items, task.result())
 
-    def _judge(self, items: Sequence[_Item], attempt: Attempt) -> None:
+    def _judge(self, items: Sequence[Item], attempt: Attempt) -> None:
         """Report each item, or let it wait for another try."""
-        again: dict[tuple[float, bool], list[_Item]] = {}
+        again: dict[tuple[float, bool], list[Item]] = {}
         times: dict[Retry | None, float | None] = {}  # one draw for all: they share a request
         for item, verdict, sent in zip(items, attempt.verdicts, attempt.sent, strict=True):
             if not self._may_repeat(verdict):
@@ -292,7 +292,7 @@ class Run:
             if before is None or before.outcome is not Outcome.UNKNOWN:
                 before = verdict
             renewed = item.renewed or sent > 1
-            later = _Item(item.load, item.target, tries, item.sent + sent, renewed, before)
+            later = Item(item.load, item.target, tries, item.sent + sent, renewed, before)
             again.setdefault((when, renewed), []).append(later)
         for (when, _), later_items in again.items():
             heapq.heappush(self._retries, (when, next(self._order), later_items))
@@ -351,7 +351,7 @@ class Run:
             return retry
         return self._linger if retry is None else min(retry, self._linger)
 
-    def _take_due(self) -> list[_Item] | None:
+    def _take_due(self) -> list[Item] | None:
         """Return what is due longest."""
         now = self._clock.monotonic()
         if self._retries and self._retries[0][0] <= now:
@@ -375,11 +375,11 @@ class Run:
 
     # Reporting.
 
-    def _report_last(self, item: _Item, verdict: Verdict, sent: int) -> None:
+    def _report_last(self, item: Item, verdict: Verdict, sent: int) -> None:
         verdict = last_word(verdict, item.before, sent=bool(sent))
         self._report(Delivery(item.target, verdict, item.sent + sent))
 
-    def _report_all(self, items: Sequence[_Item], verdict: Verdict, sent: int = 0) -> None:
+    def _report_all(self, items: Sequence[Item], verdict: Verdict, sent: int = 0) -> None:
         """Report items that were given up."""
         if self._closed:
             return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Iterator
+from itertools import islice
 from typing import Final, TypeAlias
 
 from zpns.models.notification import DeviceToken
@@ -36,6 +37,7 @@ class Source:
         self._async: AsyncIterator[Token] | None = None
         self._sync: Iterator[Token] | None = None
         self._read = 0
+        self._failure: BaseException | None = None
         self.over = False
 
     async def next(self) -> object:
@@ -63,6 +65,28 @@ class Source:
                 raise RuntimeError("the source of tokens raised GeneratorExit") from error
         self.over = token is END
         return token
+
+    async def burst(self, most: int) -> list[object]:
+        """
+        Return up to *most* tokens that are there at once, at least one; none at the end.
+
+        Raises:
+            BaseException: What the source raises, after what it gave before was returned.
+        """
+        if self._failure is not None:
+            failure, self._failure = self._failure, None
+            raise failure
+        first = await self.next()
+        if first is END:
+            return []
+        tokens = [first]
+        if self._sync is not None:
+            try:
+                tokens += islice(self._sync, most - 1)
+            except BaseException as error:  # its turn comes with the next call
+                self._failure = error
+            await asyncio.sleep(0)
+        return tokens
 
     async def aclose(self) -> None:
         """

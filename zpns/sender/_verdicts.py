@@ -22,12 +22,14 @@ __all__ = [
     "CLOSED",
     "DROPPED",
     "LATE",
+    "LOST",
     "NO_ANSWER",
     "log_failure",
     "no_answer",
     "no_credential",
     "no_token",
     "not_saved",
+    "not_sent",
     "refused",
     "skipped",
 ]
@@ -57,7 +59,7 @@ NO_ANSWER: Final = Verdict(
     code="timeout",
     advice="it was sent and no answer came: the device may have got it",
 )
-_LOST: Final = Verdict(outcome=Outcome.UNKNOWN, code="connection_lost", advice=NO_ANSWER.advice)
+LOST: Final = Verdict(outcome=Outcome.UNKNOWN, code="connection_lost", advice=NO_ANSWER.advice)
 
 
 def refused(error: ParameterError) -> Verdict:
@@ -129,13 +131,18 @@ def _vendor_error(error: VendorError, now: float, code: str, scope: Scope) -> Ve
     )
 
 
+def not_sent(reason: str) -> Verdict:
+    """Return what it means that a request surely did not reach the vendor."""
+    return Verdict(
+        outcome=Outcome.RETRY, code="not_sent", advice=f"the vendor was not reached: {reason}"
+    )
+
+
 def no_answer(error: CarrierError) -> Verdict:
     """Return what it means that a request got no answer."""
     if not error.sent:
-        return Verdict(
-            outcome=Outcome.RETRY, code="not_sent", advice=f"the vendor was not reached: {error}"
-        )
-    return NO_ANSWER if isinstance(error, CarrierTimeout) else _LOST
+        return not_sent(str(error))
+    return NO_ANSWER if isinstance(error, CarrierTimeout) else LOST
 
 
 def log_failure(

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 import attrs
 
 from zpns.errors import CarrierError, StateError, VendorError
-from zpns.exchange import Carrier, Clock
+from zpns.exchange import Carrier, Clock, Request, Response
 from zpns.models.delivery import AfterOpen, AfterRefresh, At, Outcome, Scope, Target, Verdict
 from zpns.sender._credentials import Credentials
 from zpns.sender._load import TRY_TIMEOUT, Load
@@ -42,9 +42,35 @@ GRACE: Final = 0.25  # seconds after which a carrier that keeps no time is left
 
 def open_carrier(transport: Transport) -> Carrier:
     """Return a carrier of the kind *transport* rides on."""
-    from zpns.http.aiohttp import AiohttpCarrier
+    plain = transport.base_url is not None and transport.base_url.startswith("http:")
+    if transport.http2 and not plain:  # the engine speaks HTTP/2 over TLS alone
+        from zpns.http.http2 import HTTP2Carrier
 
-    return AiohttpCarrier(ca_file=transport.ca_file)
+        return HTTP2Carrier(ca_file=transport.ca_file)
+    return _HTTP1(transport)
+
+
+class _HTTP1:
+    """
+    A carrier for HTTP/1.1, which is also what token endpoints are asked with.
+
+    It is made with the first request: a vendor that needs none costs no library.
+    """
+
+    def __init__(self, transport: Transport) -> None:
+        self._ca_file = transport.ca_file
+        self._carrier: Carrier | None = None
+
+    async def send(self, request: Request, *, timeout: float) -> Response:
+        if self._carrier is None:
+            from zpns.http.aiohttp import AiohttpCarrier
+
+            self._carrier = AiohttpCarrier(ca_file=self._ca_file)
+        return await self._carrier.send(request, timeout=timeout)
+
+    async def aclose(self) -> None:
+        if self._carrier is not None:
+            await self._carrier.aclose()
 
 
 class Attempt(NamedTuple):
@@ -116,7 +142,8 @@ class Lane:
         self.clock = clock
         self.rng = rng
         self.timer = Timer(clock)
-        self.credentials = Credentials(transport, self.carrier, clock, rng, self.timer)
+        self._tokens = _HTTP1(transport) if carrier is None and transport.http2 else self.carrier
+        self.credentials = Credentials(transport, self._tokens, clock, rng, self.timer)
         self.pause = Pause(clock)
         self.on_close: set[Callable[[], None]] = set()
         self._owns_carrier = carrier is None
@@ -136,6 +163,8 @@ class Lane:
             tell()
         if self._owns_carrier:
             await self.carrier.aclose()
+            if self._tokens is not self.carrier:
+                await self._tokens.aclose()
         self.timer.close()
         await self.credentials.aclose()
 
@@ -175,7 +204,7 @@ class Lane:
                 if entry.until is not None:
                     return Attempt([self._paused(entry.until)] * count, [0] * count)
             attempt, answered = await self._try(load, targets, deadline, repeat)
-            self._begin_pause(attempt.verdicts)
+            self.observe(attempt.verdicts)
         except Exception as error:
             self.failed("an attempt", error)
             return Attempt([BROKEN] * count, [0] * count)
@@ -212,8 +241,8 @@ class Lane:
             scope=Scope.APP,
         )
 
-    def _begin_pause(self, verdicts: Sequence[Verdict]) -> None:
-        """Pause the app if one of *verdicts* asks for it."""
+    def observe(self, verdicts: Sequence[Verdict]) -> None:
+        """Take note of *verdicts*: one of them may ask for a pause of the app."""
         for verdict in verdicts:
             if verdict.scope is not Scope.APP:
                 continue

@@ -194,8 +194,9 @@ class Sender:
         self._open()
 
         def begin() -> Run:
-            run = Run(
-                self._open(),
+            lane = self._open()
+            run = _kind_of_run(lane)(
+                lane,
                 self._dated(notification),
                 tokens,
                 window=window,
@@ -228,6 +229,19 @@ class Sender:
             deadline = now + (LIFETIME if ttl is None else ttl * 1000)
         job_id = notification.job_id or secrets.token_hex(16)
         return attrs.evolve(notification, job_id=job_id, deadline=deadline, ttl=None)
+
+
+def _kind_of_run(lane: Lane) -> type[Run]:
+    """Return the way that a fan-out takes over the carrier of *lane*."""
+    if not lane.transport.http2:
+        return Run
+    from zpns.http.http2 import HTTP2Carrier
+
+    if not isinstance(lane.carrier, HTTP2Carrier):
+        return Run
+    from zpns.sender._pages import PagesRun
+
+    return PagesRun
 
 
 class Deliveries:

@@ -15,11 +15,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import attrs
 import orjson
 
-from zpns.exchange import Request, Response
+from zpns.exchange import BulkForm, Request, Response
 from zpns.models.delivery import Target, Verdict
 from zpns.models.notification import (
     CallProfile,
@@ -55,6 +56,7 @@ TOKEN_ROOM: Final = 256
 COUNT_MOST: Final = 2**31 - 1  # notification_count is an int32
 BADGES_MOST: Final = 256  # encoded bodies kept, one per badge number
 
+_NOBODY: Final = Target("", 0)
 _HEADERS: Final = {"content-type": "application/json; charset=UTF-8"}
 #: Events whose priority a resource may choose; of the others it follows from the event.
 _CHOSEN: Final = frozenset({PushEvent.MESSAGE, PushEvent.PUSH, PushEvent.CALL_INVITED})
@@ -201,6 +203,23 @@ class Message(Prepared):
         self, targets: Sequence[Target], response: Response, now: float
     ) -> Sequence[Verdict]:
         return judge(targets, response, now)
+
+    def bulk(self, credential: Credential) -> BulkForm | None:
+        before, after = self.halves(None)
+        # A token of FCM's alphabet is its own JSON text.
+        parts = urlsplit(self.url)
+        return BulkForm(
+            method=b"POST",
+            authority=parts.netloc.encode("ascii"),
+            path=(parts.path.encode("ascii"), b""),
+            body=(before + b'"', b'"' + after),
+            headers=(
+                (b"authorization", f"Bearer {credential.value}".encode("latin-1")),
+                *((name.encode(), value.encode()) for name, value in _HEADERS.items()),
+            ),
+            success=judge((_NOBODY,), Response(status=200), 0)[0],
+            reads_body=True,
+        )
 
     def halves(self, badge: int | None) -> tuple[bytes, bytes]:
         """

@@ -257,6 +257,14 @@ class Transport(ABC):
             ParameterError: It does not fit the vendor's limits, and must not be cut.
         """
 
+    def token_look(self, token: str) -> str | None:
+        """
+        Return a word for what *token* looks like, or None if it is no token.
+
+        Tokens that are given bare and look alike take the same route.
+        """
+        return "" if self.token_alphabet.fullmatch(token) else None
+
     def token_kind(self, notification: Notification) -> str:
         """Return what a bare token is taken for when *notification* goes to it."""
         return "alert"

@@ -150,6 +150,7 @@ class FCM(Transport):
     """
 
     channel: ClassVar[str] = "fcm"
+    http2: ClassVar[bool] = True
     # At least 10 s before another try, as Google asks; growing from there.
     backoff: ClassVar[Backoff] = Backoff(floor=10.0, first=10.0, most=600.0)
     token_alphabet: ClassVar[re.Pattern[str]] = re.compile(r"[A-Za-z0-9_:%-]+")
@@ -229,6 +230,11 @@ class FCM(Transport):
             credential_key=self.service_account.client_email,
             variety=variety,
         )
+
+    def token_look(self, token: str) -> str | None:
+        if not self.token_alphabet.fullmatch(token):
+            return None
+        return "fid" if _INSTALLATION.fullmatch(token) else "token"
 
     def authorize(self, route: Route, now: float) -> Exchange[Credential]:
         from zpns.transports._google import fetch_token
