@@ -164,6 +164,9 @@ class Settings:
                 raise ConfigError(
                     f"{where}: {key}: missing; give it there or as {_variable(name, key)}"
                 )
+        ca_file = values.get("ca_file")  # the one file that is not opened before a push
+        if isinstance(ca_file, str) and not Path(ca_file).is_file():
+            raise ConfigError(f"{where}: ca_file: {ca_file}: no such file")
         try:
             return cls(**values)
         except (ConfigError, ParameterError) as error:

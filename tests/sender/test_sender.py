@@ -11,6 +11,7 @@ import pytest
 
 from zpns import DeviceToken, Notification, Sender
 from zpns.errors import ParameterError, StateError
+from zpns.http.http2 import HTTP2Carrier
 from zpns.models import Delivery, Outcome, Target
 from zpns.sender.lane import open_carrier
 
@@ -308,10 +309,22 @@ async def test_a_carrier_of_its_own_is_closed(make_room: Any, monkeypatch: Any) 
     assert (["a"], True) == (room.vendor.received, room.carrier.closed)
 
 
-async def test_a_carrier_is_opened_for_the_transport(room: Any) -> None:
-    """Without one given, a transport over HTTP/1.1 rides on aiohttp."""
-    carrier = open_carrier(room.toy)
-    assert "AiohttpCarrier" == type(carrier).__name__
+@pytest.mark.parametrize(
+    ("http2", "base_url", "engine"),
+    [
+        pytest.param(True, None, True, id="http2"),
+        pytest.param(True, "https://127.0.0.1:8443", True, id="http2-elsewhere"),
+        pytest.param(True, "http://127.0.0.1:8080", False, id="no-tls"),
+        pytest.param(False, None, False, id="http1"),
+    ],
+)
+async def test_a_carrier_is_opened_for_the_transport(
+    room: Any, http2: bool, base_url: str | None, engine: bool
+) -> None:
+    """The engine carries HTTP/2 over TLS, aiohttp everything else."""
+    toy = type("Toy2", (type(room.toy),), {"http2": http2})
+    carrier = open_carrier(toy(secret="s" * 20, base_url=base_url))
+    assert engine == isinstance(carrier, HTTP2Carrier)
     await carrier.aclose()
 
 

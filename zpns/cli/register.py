@@ -24,26 +24,34 @@ def register(
     context: typer.Context,
     user: Annotated[str, typer.Argument(metavar="USER", help="User ID; made if unknown.")],
     channel: Annotated[
-        str, typer.Option(metavar="CHANNEL", help="The vendor's channel, such as fcm.")
+        str, typer.Option("--channel", metavar="CHANNEL", help="The vendor's channel, such as fcm.")
     ],
-    token: Annotated[str, typer.Option(metavar="TOKEN", help="The vendor's token.")],
+    token: Annotated[str, typer.Option("--token", metavar="TOKEN", help="The vendor's token.")],
     app: Annotated[
-        str, typer.Option(metavar="NAME", help="Which of several apps at the vendor.")
+        str, typer.Option("--app", metavar="NAME", help="Which of several apps at the vendor.")
     ] = "default",
     kind: Annotated[
-        str, typer.Option(metavar="KIND", help="alert, voip, web or liveactivity.")
+        str, typer.Option("--kind", metavar="KIND", help="alert, voip, web or liveactivity.")
     ] = "alert",
     device_id: Annotated[
         str | None,
-        typer.Option(metavar="ID", help="Tokens with the same ID are one device, with one PushID."),
+        typer.Option(
+            "--device-id",
+            metavar="ID",
+            help="Tokens with the same ID are one device, with one PushID.",
+        ),
     ] = None,
     environment: Annotated[
-        str, typer.Option(metavar="NAME", help="production or sandbox (apns only).")
+        str,
+        typer.Option("--environment", metavar="NAME", help="production or sandbox (apns only)."),
     ] = "production",
     region: Annotated[
-        str | None, typer.Option(metavar="NAME", help="The vendor's region, if it has such.")
+        str | None,
+        typer.Option("--region", metavar="NAME", help="The vendor's region, if it has such."),
     ] = None,
-    callkit: Annotated[bool, typer.Option(help="Whether the device may ring by CallKit.")] = True,
+    callkit: Annotated[
+        bool, typer.Option("--callkit/--no-callkit", help="Whether the device may ring by CallKit.")
+    ] = True,
     store: Store = None,
     config: Config = None,
     as_json: Json = False,

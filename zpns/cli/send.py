@@ -42,28 +42,41 @@ def send(
         ),
     ],
     token: Annotated[
-        list[str] | None, typer.Option(metavar="TOKEN", help="To whom; may be repeated.")
+        list[str] | None, typer.Option("--token", metavar="TOKEN", help="To whom; may be repeated.")
     ] = None,
     tokens_file: Annotated[
         str | None,
-        typer.Option(metavar="FILE", help="File with a token on each line; - is standard input."),
+        typer.Option(
+            "--tokens-file",
+            metavar="FILE",
+            help="File with a token on each line; - is standard input.",
+        ),
     ] = None,
-    title: Annotated[str, typer.Option(metavar="TEXT", help="Title.")] = "",
-    content: Annotated[str, typer.Option(metavar="TEXT", help="Body.")] = "",
-    payload: Annotated[str, typer.Option(metavar="TEXT", help="Opaque text for the app.")] = "",
+    title: Annotated[str, typer.Option("--title", metavar="TEXT", help="Title.")] = "",
+    content: Annotated[str, typer.Option("--content", metavar="TEXT", help="Body.")] = "",
+    payload: Annotated[
+        str, typer.Option("--payload", metavar="TEXT", help="Opaque text for the app.")
+    ] = "",
     kind: Annotated[
         str | None,
-        typer.Option(metavar="KIND", help="alert, data, silent or voip; alert if not given."),
+        typer.Option(
+            "--kind", metavar="KIND", help="alert, data, silent or voip; alert if not given."
+        ),
     ] = None,
     ttl: Annotated[
-        int | None, typer.Option(metavar="SECONDS", help="How long it may wait for the device.")
+        int | None,
+        typer.Option("--ttl", metavar="SECONDS", help="How long it may wait for the device."),
     ] = None,
     collapse_key: Annotated[
         str | None,
-        typer.Option(metavar="TEXT", help="A later push with the same key replaces this one."),
+        typer.Option(
+            "--collapse-key",
+            metavar="TEXT",
+            help="A later push with the same key replaces this one.",
+        ),
     ] = None,
     call_id: Annotated[
-        str, typer.Option(metavar="ID", help="The call; needed if the kind is voip.")
+        str, typer.Option("--call-id", metavar="ID", help="The call; needed if the kind is voip.")
     ] = "",
     validate_only: Annotated[
         bool,
@@ -73,29 +86,45 @@ def send(
     ] = False,
     token_kind: Annotated[
         str | None,
-        typer.Option(metavar="KIND", help="Of the tokens: alert, voip, web or liveactivity."),
+        typer.Option(
+            "--token-kind", metavar="KIND", help="Of the tokens: alert, voip, web or liveactivity."
+        ),
     ] = None,
     environment: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Of the tokens: production or sandbox (apns only)."),
+        typer.Option(
+            "--environment",
+            metavar="NAME",
+            help="Of the tokens: production or sandbox (apns only).",
+        ),
     ] = None,
     region: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Of the tokens: the vendor's region.")
+        str | None,
+        typer.Option("--region", metavar="NAME", help="Of the tokens: the vendor's region."),
     ] = None,
     service_account: Annotated[
         str | None,
-        typer.Option(metavar="FILE", help="Key file of a service account, for vendors with such."),
+        typer.Option(
+            "--service-account",
+            metavar="FILE",
+            help="Key file of a service account, for vendors with such.",
+        ),
     ] = None,
     base_url: Annotated[
         str | None,
-        typer.Option(metavar="URL", help="Where the vendor is, instead of its public address."),
+        typer.Option(
+            "--base-url", metavar="URL", help="Where the vendor is, instead of its public address."
+        ),
     ] = None,
     ca_file: Annotated[
         str | None,
-        typer.Option(metavar="FILE", help="PEM file of the authority to trust instead."),
+        typer.Option(
+            "--ca-file", metavar="FILE", help="PEM file of the authority to trust instead."
+        ),
     ] = None,
     app: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Which of several apps at the vendor.")
+        str | None,
+        typer.Option("--app", metavar="NAME", help="Which of several apps at the vendor."),
     ] = None,
     set_: Annotated[
         list[str] | None,
@@ -109,9 +138,12 @@ def send(
         ),
     ] = None,
     deadline: Annotated[
-        float, typer.Option(metavar="SECONDS", help="Until every token has its outcome.")
+        float,
+        typer.Option("--deadline", metavar="SECONDS", help="Until every token has its outcome."),
     ] = _DEADLINE,
-    window: Annotated[int, typer.Option(metavar="N", help="Requests under way at once.")] = _WINDOW,
+    window: Annotated[
+        int, typer.Option("--window", metavar="N", help="Requests under way at once.")
+    ] = _WINDOW,
     config: Config = None,
     as_json: Json = False,
     debug: Debug = False,

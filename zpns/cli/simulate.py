@@ -30,17 +30,24 @@ def simulate(
         typer.Argument(metavar="[CHANNEL]...", help="Which vendors, such as fcm; all if none."),
     ] = None,
     port: Annotated[
-        int, typer.Option(metavar="PORT", help="Port, for a single vendor; 0 takes a free one.")
+        int,
+        typer.Option(
+            "--port", metavar="PORT", help="Port, for a single vendor; 0 takes a free one."
+        ),
     ] = 0,
     folder: Annotated[
         Path | None,
         typer.Option(
+            "--folder",
             metavar="FOLDER",
             help="Where credentials are written, and stay; a temporary folder if not given.",
         ),
     ] = None,
     devices: Annotated[
-        int, typer.Option(metavar="N", help="How many devices each vendor knows from the start.")
+        int,
+        typer.Option(
+            "--devices", metavar="N", help="How many devices each vendor knows from the start."
+        ),
     ] = _DEVICES,
     as_json: Json = False,
     debug: Debug = False,

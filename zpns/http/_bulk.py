@@ -72,7 +72,11 @@ class Bulk:
         if form.numbered is not None:
             name, prefix = form.numbered
             number = literal_name(name) + integer(len(prefix) + 12, 7, 0) + prefix
-        pseudo = ((b":method", form.method), (b":scheme", b"https"), (b":authority", form.authority))
+        pseudo = (
+            (b":method", form.method),
+            (b":scheme", b"https"),
+            (b":authority", form.authority),
+        )
         self._page = Page((*pseudo, *form.headers), form.path, form.body, in_path, number)
         self._size = len(form.body[0]) + len(form.body[1])
         self._extra = 0 if in_path else 256
@@ -187,5 +191,3 @@ class Bulk:
         self._others += [Result(key, failure) for key, _, _ in self._waiting]
         self._waiting.clear()
         self.report()
-
-

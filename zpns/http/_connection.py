@@ -290,4 +290,3 @@ async def connect(
         ) from error
     except OSError as error:
         raise ConnectFailure(f"{host}:{port}: {error}") from error
-

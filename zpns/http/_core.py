@@ -210,7 +210,8 @@ class Core:
         """Say the preface."""
         settings = (
             b"\x00\x02\x00\x00\x00\x00"  # ENABLE_PUSH 0
-            + b"\x00\x04" + BODY_MOST.to_bytes(4, "big")  # INITIAL_WINDOW_SIZE
+            + b"\x00\x04"
+            + BODY_MOST.to_bytes(4, "big")  # INITIAL_WINDOW_SIZE
         )
         update = (HELD - WINDOW).to_bytes(4, "big")
         self.out.append(
@@ -346,9 +347,7 @@ class Core:
         self.next_id = stream
         self.window -= sent
 
-    def _slow(
-        self, page: Page, block: Block, targets: Sequence[tuple[bytes, bytes]]
-    ) -> bool:
+    def _slow(self, page: Page, block: Block, targets: Sequence[tuple[bytes, bytes]]) -> bool:
         """Whether a request of *page* does not fit into one frame of each kind."""
         longest = max(len(token) for token, _ in targets)
         body = len(page.body[0]) + len(page.body[1]) + (0 if page.in_path else longest)
@@ -390,9 +389,7 @@ class Core:
                 if size <= 0:
                     break
                 last = size == len(body)
-                self.out.append(
-                    frame(DATA, END_STREAM if last else 0, stream, bytes(body[:size]))
-                )
+                self.out.append(frame(DATA, END_STREAM if last else 0, stream, bytes(body[:size])))
                 self.window -= size
                 unsent.window -= size
                 body = body[size:]
@@ -747,9 +744,7 @@ def _broken(reason: str) -> ProtocolFailure:
 
 
 def _has(payload: bytes, name: int) -> bool:
-    return any(
-        int.from_bytes(payload[i : i + 2], "big") == name for i in range(0, len(payload), 6)
-    )
+    return any(int.from_bytes(payload[i : i + 2], "big") == name for i in range(0, len(payload), 6))
 
 
 def _code_name(code: int) -> str:

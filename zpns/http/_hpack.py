@@ -13,7 +13,17 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Final, NamedTuple, TypeAlias
 
-__all__ = ["Block", "Encoder", "Field", "HPACKError", "ReplyTable", "integer", "literal", "literal_name", "string"]
+__all__ = [
+    "Block",
+    "Encoder",
+    "Field",
+    "HPACKError",
+    "ReplyTable",
+    "integer",
+    "literal",
+    "literal_name",
+    "string",
+]
 
 Field: TypeAlias = tuple[bytes, bytes]
 
@@ -308,9 +318,7 @@ class ReplyTable:
             raise HPACKError("a string beyond the block")
         return found
 
-    def _literal(
-        self, data: bytes, i: int, end: int, mask: int
-    ) -> tuple[int | bytes, bytes, int]:
+    def _literal(self, data: bytes, i: int, end: int, mask: int) -> tuple[int | bytes, bytes, int]:
         """Return the name (an index of the static table, or raw), the raw value, the place."""
         index = data[i] & mask
         i += 1

@@ -74,7 +74,17 @@ class Crowd(Sink, Protocol):
 class Single:
     """One request, and the future of whoever waits for it."""
 
-    __slots__ = ("body", "connection", "deadline", "fields", "future", "path", "refusals", "stream", "wake")
+    __slots__ = (
+        "body",
+        "connection",
+        "deadline",
+        "fields",
+        "future",
+        "path",
+        "refusals",
+        "stream",
+        "wake",
+    )
 
     decodes = False
 
@@ -119,7 +129,9 @@ class Single:
 class Pool:
     """The connections to one origin."""
 
-    def __init__(self, origin: Origin, context: ssl.SSLContext, most: int, rng: random.Random) -> None:
+    def __init__(
+        self, origin: Origin, context: ssl.SSLContext, most: int, rng: random.Random
+    ) -> None:
         self.origin = origin
         self._context = context
         self._most = most
@@ -251,7 +263,9 @@ class Pool:
                 )
         for crowd in tuple(self._crowds):
             if crowd.hungry and crowd.deadline <= now:
-                crowd.give_up(Failure("it could not be sent in time", processed=False, timeout=True))
+                crowd.give_up(
+                    Failure("it could not be sent in time", processed=False, timeout=True)
+                )
         self.pump()
 
     # Connections.
@@ -327,5 +341,3 @@ class Pool:
             connection.close("the carrier was closed")
         self._give_up(Failure("the carrier was closed", processed=False))
         await asyncio.gather(*(connection.closed for connection in connections))
-
-

@@ -31,7 +31,9 @@ def _origin(start: str) -> Origin:
         raise ConfigError(f"HTTP/2 needs an https address, got {start!r}")
     plain = parts.port in (None, 443)
     return Origin(
-        parts.hostname, parts.port or 443, (parts.hostname if plain else parts.netloc).encode("ascii")
+        parts.hostname,
+        parts.port or 443,
+        (parts.hostname if plain else parts.netloc).encode("ascii"),
     )
 
 

@@ -33,7 +33,16 @@ BACKLOG: Final = 2  # windows of targets handed to the carrier at once
 class _Line:
     """One route's way through the carrier."""
 
-    __slots__ = ("bulk", "generation", "items", "load", "next_key", "prepared", "success", "targets")
+    __slots__ = (
+        "bulk",
+        "generation",
+        "items",
+        "load",
+        "next_key",
+        "prepared",
+        "success",
+        "targets",
+    )
 
     def __init__(self, load: Load) -> None:
         self.load = load
@@ -221,9 +230,7 @@ class PagesRun(Run):
         self.results.extend([Delivery(pop(key), success, 1) for key in keys])
         self._news.set()
 
-    def _judge_one(
-        self, item: Item, prepared: Prepared, generation: int, result: Result
-    ) -> None:
+    def _judge_one(self, item: Item, prepared: Prepared, generation: int, result: Result) -> None:
         answer = result.answer
         if not isinstance(answer, Response):
             if not answer.processed:
@@ -257,4 +264,3 @@ class PagesRun(Run):
                 if line.bulk is not None:
                     line.bulk.cancel()
         super().close()
-

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ssl
+from collections import deque
 from collections.abc import Callable
 from typing import Any, Final, cast
 
@@ -25,6 +27,7 @@ from h2.settings import SettingCodes, Settings
 from hyperframe.frame import Frame, GoAwayFrame
 
 from zpns.exchange import Request, Response
+from zpns.simulators._connection import Connection, RepeatedHeaders
 from zpns.simulators._service import MAX_BODY, Reply, Service
 from zpns.simulators._tcp import abort, peer_port
 
@@ -86,8 +89,9 @@ class HTTP2Protocol(asyncio.Protocol):
 
         base: What turns a path into a URL.
 
-        max_streams: Concurrent streams allowed; one more is refused, RST_STREAM
-            REFUSED_STREAM, once the client has acknowledged the setting.
+        max_streams: Concurrent streams allowed, unless the vendor sets another limit; one
+            more is refused, RST_STREAM REFUSED_STREAM, once the client has acknowledged
+            the setting.
 
         window: Bytes the client may have under way, per stream and per connection.
 
@@ -112,13 +116,15 @@ class HTTP2Protocol(asyncio.Protocol):
         self._window = window
         self._on_open = on_open
         self._on_lost = on_lost
-        self._allowed = _UNLIMITED
+        # The limit in force, then those announced and not acknowledged yet: a client may
+        # go by any of them.
+        self._limits = deque([_UNLIMITED])
         self._streams: dict[int, _Stream | None] = {}  # None: complete, not answered yet
         self._unsent: dict[int, memoryview] = {}  # bodies that wait for the client's window
         self._late: set[asyncio.Task[None]] = set()
+        self._latest = 0  # last stream taken
         self._last: int | None = None  # last stream served after GOAWAY
         self._count = 0
-        self._port = 0
         # What we send is right by construction; what we receive is checked in full.
         self._h2 = _Connection(
             H2Configuration(
@@ -142,11 +148,19 @@ class HTTP2Protocol(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
-        self._port = peer_port(transport)
+        tls: ssl.SSLObject = transport.get_extra_info("ssl_object")
+        self._connection = Connection(
+            peer_port(transport),
+            max_streams=self._max_streams,
+            certificate=tls.getpeercert(binary_form=True),
+        )
+        self._service.connected(self._connection)
+        self._connection.attach(self._limit_streams, self._leave)
+        self._limits.append(self._connection.max_streams)
         self._h2.local_settings = Settings(
             client=False,
             initial_values={
-                SettingCodes.MAX_CONCURRENT_STREAMS: self._max_streams,
+                SettingCodes.MAX_CONCURRENT_STREAMS: self._connection.max_streams,
                 SettingCodes.INITIAL_WINDOW_SIZE: self._window,
             },
         )
@@ -191,7 +205,7 @@ class HTTP2Protocol(asyncio.Protocol):
     def close(self) -> None:
         """Say GOAWAY and close; streams under way are lost."""
         if not self._transport.is_closing():
-            self._h2.close_connection()
+            self._h2.close_connection(additional_data=self._service.goodbye())
             self._flush()
             self._transport.close()
 
@@ -205,15 +219,16 @@ class HTTP2Protocol(asyncio.Protocol):
         stream_id = event.stream_id
         if self._last is not None and stream_id > self._last:
             return  # opened after GOAWAY: the client knows it was not served
-        if len(self._streams) >= self._allowed:
-            self._reset(stream_id, ErrorCodes.REFUSED_STREAM)
+        if len(self._streams) >= max(self._limits):
+            self._refuse(stream_id)
             return
+        self._latest = stream_id
         self._streams[stream_id] = _Stream(cast("list[tuple[str, str]]", event.headers))
         faults = self._service.faults
         self._count += 1
         if faults is not None and faults.goaway is not None and self._last is None:
             if self._count >= faults.goaway.after:
-                self._go_away(stream_id, faults.goaway.error_code)
+                self._go_away(stream_id, faults.goaway.error_code, self._service.goodbye())
 
     def _data_received(self, event: DataReceived) -> None:
         stream_id = event.stream_id
@@ -236,6 +251,7 @@ class HTTP2Protocol(asyncio.Protocol):
             self._send(stream_id, Response(status=413))
             return
         headers: dict[str, str] = {}
+        repeated: list[str] = []
         method = path = ""
         for name, value in stream.headers:
             if name == ":method":
@@ -245,11 +261,16 @@ class HTTP2Protocol(asyncio.Protocol):
             elif name == ":authority":
                 headers["host"] = value
             elif name[0] != ":":
+                if name in headers:
+                    repeated.append(name)
                 headers[name] = value
+        if repeated:
+            headers = RepeatedHeaders(headers, repeated)
         request = Request(
             method=method, url=self._base + path, headers=headers, body=b"".join(stream.chunks)
         )
-        reply = self._service.receive(request, path, "2", self._port)
+        connection = self._connection
+        reply = self._service.receive(request, path, "2", connection.port, connection)
         if reply.delay:
             task = asyncio.get_running_loop().create_task(self._answer_late(stream_id, reply))
             self._late.add(task)
@@ -265,7 +286,22 @@ class HTTP2Protocol(asyncio.Protocol):
             self._pump(stream_id, body)
 
     def _settings_acknowledged(self, event: SettingsAcknowledged) -> None:
-        self._allowed = self._max_streams
+        if len(self._limits) > 1:
+            self._limits.popleft()
+
+    # What the vendor asks of the connection.
+
+    def _limit_streams(self, count: int) -> None:
+        """Announce another limit; one that is higher holds at once."""
+        self._h2.update_settings({SettingCodes.MAX_CONCURRENT_STREAMS: count})
+        self._limits.append(count)
+        self._flush()
+
+    def _leave(self, error_code: int, data: bytes) -> None:
+        """Say GOAWAY; what was taken is served."""
+        if self._last is None:
+            self._go_away(self._latest, error_code, data)
+            self._close_if_drained()
 
     # Answering.
 
@@ -322,6 +358,15 @@ class HTTP2Protocol(asyncio.Protocol):
             pass
         self._finish(stream_id)
 
+    def _refuse(self, stream_id: int) -> None:
+        """Turn away a stream over the limit, or close the connection over it."""
+        if self._connection.on_excess == "refuse":
+            self._reset(stream_id, ErrorCodes.REFUSED_STREAM)
+            return
+        self._go_away(self._latest, ErrorCodes.PROTOCOL_ERROR, b"")
+        self._streams.clear()  # which lets it close at the end of this read
+        self._unsent.clear()
+
     def _reset(self, stream_id: int, error_code: int) -> None:
         """Reset a stream, unless the client did so within the same read."""
         with contextlib.suppress(StreamClosedError):
@@ -333,13 +378,13 @@ class HTTP2Protocol(asyncio.Protocol):
         self._streams.pop(stream_id, None)
         self._unsent.pop(stream_id, None)
 
-    def _go_away(self, last: int, error_code: int) -> None:
+    def _go_away(self, last: int, error_code: int, data: bytes) -> None:
         """Announce that *last* is the last stream served."""
         self._last = last
         self._flush()
         # Written by hand: h2 sends nothing more after its own GOAWAY, but a server that
         # goes away still answers what it took.
-        frame = GoAwayFrame(0, last_stream_id=last, error_code=error_code)
+        frame = GoAwayFrame(0, last_stream_id=last, error_code=error_code, additional_data=data)
         self._transport.write(frame.serialize())
 
     def _close_if_drained(self) -> None:

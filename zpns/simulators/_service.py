@@ -9,13 +9,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from email.utils import formatdate
-from typing import Any, Final, Literal, NamedTuple, Protocol, TypeAlias
+from typing import Any, Final, Literal, NamedTuple, Protocol, TypeAlias, runtime_checkable
 from urllib.parse import parse_qs
 
 import orjson
 
 from zpns.errors import ParameterError
 from zpns.exchange import Clock, Request, Response
+from zpns.simulators._connection import Connection
 from zpns.simulators._record import RECORD_LIMIT, Received, Record
 from zpns.simulators.faults import (
     AnswerStatus,
@@ -27,7 +28,7 @@ from zpns.simulators.faults import (
     ResetStream,
 )
 
-__all__ = ["CONTROL", "MAX_BODY", "Reply", "Service", "Simulator"]
+__all__ = ["CONTROL", "MAX_BODY", "ConnectionSimulator", "Reply", "Service", "Simulator"]
 
 CONTROL: Final = "/__sim__/"
 MAX_BODY: Final = 8 * 1024 * 1024  # bytes; no vendor takes more than a few hundred kB
@@ -67,6 +68,31 @@ class Simulator(Protocol):
 
     def credentials(self, url: str, folder: str) -> Mapping[str, str]:
         """Write what a client of this simulator needs to *folder* and say where it is."""
+        ...
+
+
+@runtime_checkable
+class ConnectionSimulator(Protocol):
+    """What a simulator has besides, if its vendor treats connections differently."""
+
+    def client_authority(self) -> str:
+        """Return the PEM of the authority whose client certificates TLS accepts."""
+        ...
+
+    def connected(self, connection: Connection) -> None:
+        """Take note of a new HTTP/2 connection; its stream limit may still be set."""
+        ...
+
+    def handle_on(self, connection: Connection, request: Request, now: float) -> Response:
+        """Do what ``handle`` does, for a request that came on *connection*."""
+        ...
+
+    def answer_to(self, request: Request, status: int, now: float) -> Response:
+        """Do what ``answer`` does, for this very request."""
+        ...
+
+    def goodbye(self) -> bytes:
+        """Return what a GOAWAY says beyond its code."""
         ...
 
 
@@ -115,6 +141,7 @@ class Service:
     ) -> None:
         self.simulator = simulator
         self.clock = clock
+        self._aware = simulator if isinstance(simulator, ConnectionSimulator) else None
         self.record = Record(record_limit)
         self.faults: FaultState | None = None
 
@@ -122,7 +149,23 @@ class Service:
         """Start *plan* from its beginning, or stop misbehaving."""
         self.faults = FaultState(plan) if plan is not None and plan.faults else None
 
-    def receive(self, request: Request, path: str, version: str, connection: int) -> Reply:
+    def connected(self, connection: Connection) -> None:
+        """Introduce a new connection to the vendor."""
+        if self._aware is not None:
+            self._aware.connected(connection)
+
+    def goodbye(self) -> bytes:
+        """Return the data of a GOAWAY."""
+        return b"" if self._aware is None else self._aware.goodbye()
+
+    def receive(
+        self,
+        request: Request,
+        path: str,
+        version: str,
+        port: int,
+        connection: Connection | None = None,
+    ) -> Reply:
         """
         Take one complete request and say how to answer it.
 
@@ -133,41 +176,47 @@ class Service:
 
             version: Of HTTP, ``"1.1"`` or ``"2"``.
 
-            connection: Tells connections apart.
+            port: The client's, which tells connections apart.
+
+            connection: On which it came, if the vendor was introduced to it.
         """
         if path.startswith(CONTROL):
             return Reply(self._control(request, path))
         now = self.clock.time()
         delay, fault = self.faults.decide(path) if self.faults is not None else (0.0, None)
         handled = fault is None or getattr(fault, "handled", False)
-        response = self._handle(request, now) if handled else NOTHING
+        response = NOTHING
+        if handled:
+            response = self._handle(request, now, connection or Connection(port, version))
         if fault is None:
             reply = Reply(response, delay=delay)
         else:
-            reply = self._disturb(fault, delay, now)
+            reply = self._disturb(fault, delay, request, now)
         headers = self.record.headers(request.headers)
         status = reply.response.status
         kind = fault.kind if fault is not None else ""
         entry = Received(
-            request.method, path, headers, request.body, status, now, version, connection,
+            request.method, path, headers, request.body, status, now, version, port,
             kind, handled,
         )  # fmt: skip
         self.record.add(entry)
         return reply
 
-    def _handle(self, request: Request, now: float) -> Response:
+    def _handle(self, request: Request, now: float, connection: Connection) -> Response:
         """Return the handler's answer; its own mistakes are loud but close nothing."""
         try:
+            if self._aware is not None:
+                return self._aware.handle_on(connection, request, now)
             return self.simulator.handle(request, now)
         except Exception:
             logger.exception("the %s simulator failed", self.simulator.channel)
             return Response(status=500, body=b"simulator failure; see the log of zpns.simulators")
 
-    def _disturb(self, fault: Fault, delay: float, now: float) -> Reply:
+    def _disturb(self, fault: Fault, delay: float, request: Request, now: float) -> Reply:
         """Return how to answer a request that *fault* struck."""
         match fault:
             case AnswerStatus():
-                return Reply(self._answer(fault, now), delay=delay)
+                return Reply(self._answer(fault, request, now), delay=delay)
             case NeverAnswer():
                 return Reply(NOTHING, "never")
             case ResetConnection():
@@ -177,10 +226,13 @@ class Service:
             case _:
                 raise TypeError(f"unknown fault: {fault!r}")
 
-    def _answer(self, fault: AnswerStatus, now: float) -> Response:
+    def _answer(self, fault: AnswerStatus, request: Request, now: float) -> Response:
         """Return the response a status fault asks for."""
         if fault.body is None:
-            response = self.simulator.answer(fault.status)
+            if self._aware is not None:
+                response = self._aware.answer_to(request, fault.status, now)
+            else:
+                response = self.simulator.answer(fault.status)
             headers = dict(response.headers)
             body = response.body
         else:

@@ -38,7 +38,7 @@ from zpns.errors import ConfigError, ParameterError, StateError
 from zpns.exchange import Clock, SystemClock
 from zpns.simulators._ca import LocalCA, write_private
 from zpns.simulators._record import RECORD_LIMIT, Record
-from zpns.simulators._service import Service, Simulator
+from zpns.simulators._service import ConnectionSimulator, Service, Simulator
 from zpns.simulators.faults import FaultPlan
 
 if TYPE_CHECKING:
@@ -170,6 +170,10 @@ class SimulatorServer:
         http1, http2 = _protocols()
         ca = self._ca or LocalCA()
         self._tls = ca.server_context()
+        if isinstance(self.simulator, ConnectionSimulator):
+            # Whoever has no certificate is served as well.
+            self._tls.verify_mode = ssl.CERT_OPTIONAL
+            self._tls.load_verify_locations(cadata=self.simulator.client_authority())
         loop = asyncio.get_running_loop()
         # TLS is not left to create_server: a connection would be out of reach until its
         # handshake is over, and could outlive the server.
