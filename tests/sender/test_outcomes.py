@@ -154,7 +154,7 @@ async def test_a_transport_that_fails_for_some(make_room: Any, monkeypatch: Any)
             raise ZeroDivisionError
 
     monkeypatch.setattr(type(room.toy), "fail", fail)
-    deliveries = await room.collect(["a", "b", "c"], ordered=True)
+    deliveries = await room.collect(["a", DeviceToken("toy", "b"), "c"], ordered=True)
     assert [Outcome.SENT, Outcome.REFUSED, Outcome.SENT] == [d.outcome for d in deliveries]
 
 

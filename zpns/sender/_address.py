@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from zpns.errors import ParameterError
 from zpns.models.delivery import Delivery, Target
 from zpns.models.notification import DeviceToken, Notification
@@ -11,6 +13,8 @@ from zpns.sender.lane import Lane
 from zpns.transports.base import Route, Skip
 
 __all__ = ["Addresses"]
+
+USUAL: Final = 512  # characters; a longer token is looked at with care
 
 
 class Addresses:
@@ -27,6 +31,7 @@ class Addresses:
         self._lane = lane
         self._notification = notification
         self._loads: dict[Route, Load] = {}
+        self._looks: dict[str, Load] = {}  # of bare tokens that look alike
 
     def find(self, token: object, seq: int) -> tuple[Load, Target] | Delivery:
         """
@@ -37,7 +42,14 @@ class Addresses:
 
             seq: Its number, from 0.
         """
+        look = None
         text = token if isinstance(token, str) else ""
+        if 0 < len(text) <= USUAL:
+            # The way of nearly all: nothing is made for a token but its target.
+            look = self._lane.transport.token_look(text)
+            known = self._looks.get(look) if look is not None else None
+            if known is not None:
+                return known, Target(text, seq)
         try:
             device = self._device(token)
             text = device.token
@@ -52,6 +64,8 @@ class Addresses:
         load = self._loads.get(route)
         if load is None:
             load = self._loads[route] = Load(self._lane.transport, self._notification, route)
+        if look is not None:
+            self._looks[look] = load
         return load, Target(text, seq)
 
     def _device(self, token: object) -> DeviceToken:

@@ -17,10 +17,10 @@ from typing import Any, Final
 
 from zpns.exchange import Response
 from zpns.http.http2 import Bulk, HTTP2Carrier, Result
-from zpns.models.delivery import AfterRefresh, Delivery, Target, Verdict
+from zpns.models.delivery import AfterRefresh, Delivery, Outcome, Scope, Target, Verdict
 from zpns.sender._load import TRY_TIMEOUT, Load
 from zpns.sender._run import Item, Run
-from zpns.sender._verdicts import BROKEN, DROPPED, LOST, NO_ANSWER, not_sent
+from zpns.sender._verdicts import DROPPED, LOST, NO_ANSWER, not_sent
 from zpns.sender.lane import Attempt
 from zpns.transports.base import Prepared
 
@@ -28,6 +28,9 @@ __all__ = ["PagesRun"]
 
 BURST: Final = 256  # tokens read before others get a turn of the loop
 BACKLOG: Final = 2  # windows of targets handed to the carrier at once
+
+#: Outcomes after which nothing more happens to a token that was tried once.
+_LAST: Final = frozenset({Outcome.SENT, Outcome.TOKEN_DEAD, Outcome.TOKEN_SUSPECT, Outcome.REFUSED})
 
 
 class _Line:
@@ -65,7 +68,6 @@ class PagesRun(Run):
         self._carrier = carrier
         self._window = window
         self._lines: dict[Load, _Line] = {}
-        self._known: dict[str, _Line] = {}  # by what their tokens look like
         self._slack = asyncio.Event()
         self._scouted = asyncio.Event()
 
@@ -98,31 +100,21 @@ class PagesRun(Run):
 
     async def _dispatch(self, tokens: Sequence[object], seq: int) -> int:
         """Hand tokens to the lines of their routes; return the next number."""
-        looks = self._lane.transport.token_look
-        known = self._known
-        pages: dict[_Line, list[Target]] = {}
-        for token in tokens:
-            look = looks(token) if type(token) is str else None
-            line = known.get(look) if look is not None else None
-            if line is not None:
-                target = Target(token, seq)  # type: ignore[arg-type]
+        find, lines = self._addresses.find, self._lines
+        pages: dict[Load, list[Target]] = {}
+        for number, token in enumerate(tokens, seq):
+            found = find(token, number)
+            if isinstance(found, Delivery):
+                self._report(found)
             else:
-                found = self._addresses.find(token, seq)
-                if isinstance(found, Delivery):
-                    seq += 1
-                    self._report(found)
-                    continue
                 load, target = found
-                line = self._lines.get(load)
-                if line is None:
-                    line = self._lines[load] = _Line(load)
-                if look is not None:
-                    known[look] = line
-            seq += 1
-            pages.setdefault(line, []).append(target)
-        for line, targets in pages.items():
+                pages.setdefault(load, []).append(target)
+        for load, targets in pages.items():
+            line = lines.get(load)
+            if line is None:
+                line = lines[load] = _Line(load)
             await self._hand(line, targets)
-        return seq
+        return seq + len(tokens)
 
     async def _hand(self, line: _Line, targets: list[Target]) -> None:
         """Send to *targets* by pages; before that is possible, one after the other."""
@@ -210,10 +202,22 @@ class PagesRun(Run):
             return
         if keys:
             self._succeed(line, keys)
-        for result in others:
-            target = line.targets.pop(result.key)
-            item = line.items.pop(result.key, None) or Item(line.load, target)
-            self._judge_one(item, prepared, generation, result)
+        now = self._clock.time()
+        for key, answer in others:
+            target = line.targets.pop(key)
+            item = line.items.pop(key, None)
+            if isinstance(answer, Response):
+                verdict = self._verdict(prepared, target, answer, now)
+                if item is None and verdict.outcome in _LAST and verdict.scope is Scope.TOKEN:
+                    self._report(Delivery(target, verdict, 1))
+                    continue
+                self._judge_one(item or Item(line.load, target), verdict, generation)
+            elif answer.processed:
+                verdict = NO_ANSWER if answer.timeout else LOST
+                self._judge([item or Item(line.load, target)], Attempt([verdict], [1]))
+            else:
+                verdict = not_sent(answer.reason)
+                self._judge([item or Item(line.load, target)], Attempt([verdict], [0]))
         self._slack.set()
 
     def _succeed(self, line: _Line, keys: Sequence[int]) -> None:
@@ -230,31 +234,24 @@ class PagesRun(Run):
         self.results.extend([Delivery(pop(key), success, 1) for key in keys])
         self._news.set()
 
-    def _judge_one(self, item: Item, prepared: Prepared, generation: int, result: Result) -> None:
-        answer = result.answer
-        if not isinstance(answer, Response):
-            if not answer.processed:
-                self._judge([item], Attempt([not_sent(answer.reason)], [0]))
-            else:
-                verdict = NO_ANSWER if answer.timeout else LOST
-                self._judge([item], Attempt([verdict], [1]))
-            return
+    def _verdict(self, prepared: Prepared, target: Target, answer: Response, now: float) -> Verdict:
         try:
-            (verdict,) = prepared.verdicts([item.target], answer, self._clock.time())
+            (verdict,) = prepared.verdicts((target,), answer, now)
         except Exception as error:
             self._lane.failed("verdicts", error)
-            verdict = BROKEN if answer.status != 200 else DROPPED
+            return DROPPED
+        return verdict
+
+    def _judge_one(self, item: Item, verdict: Verdict, generation: int) -> None:
+        """Report *item*, or let it wait, or have it tried with a new credential."""
         if isinstance(verdict.retry, AfterRefresh):
             self._lane.credentials.reject(item.load.route, generation)
             # The lane takes it from here: a new credential, and once only.
             renewed = item._replace(tries=item.tries + 1, sent=item.sent + 1, renewed=True)
-            self._spawn(self._renew(renewed), lambda task: None)
+            self._spawn(self._begin([renewed]), lambda task: None)
             return
         self._lane.observe([verdict])
         self._judge([item], Attempt([verdict], [1]))
-
-    async def _renew(self, item: Item) -> None:
-        await self._begin([item])
 
     # The end.
 

@@ -125,6 +125,11 @@ class Run:
         self._lane.on_close.add(self.stop)
         self._reader = self._spawn(self._read(), self._has_read)
 
+    def adopt(self, load: Load, target: Target, attempt: Attempt) -> None:
+        """Go on with a target whose first try was made elsewhere."""
+        self._open += 1
+        self._judge([Item(load, target)], attempt)
+
     async def wait(self) -> bool:
         """
         Wait for results; return False if there will be none.

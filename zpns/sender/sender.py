@@ -5,19 +5,23 @@ from __future__ import annotations
 import asyncio
 import random
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from itertools import count
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, NamedTuple, Self
 
 import attrs
 
 from zpns.errors import ParameterError, StateError
 from zpns.exchange import Carrier, Clock, OneLoop, SystemClock
-from zpns.models.delivery import Delivery
+from zpns.models.delivery import Delivery, Outcome, Target
 from zpns.models.notification import Notification
+from zpns.sender._address import Addresses
+from zpns.sender._load import Load
 from zpns.sender._run import Run
 from zpns.sender._source import Token, Tokens
+from zpns.sender._verdicts import DROPPED
 from zpns.sender.lane import Lane
 from zpns.transports.base import Transport
 
@@ -25,6 +29,7 @@ __all__ = ["Deliveries", "Pages", "Sender"]
 
 WINDOW: Final = 500  # requests under way at once
 DEADLINE: Final = 30.0  # seconds for a whole call
+TOGETHER: Final = 1.0  # seconds within which single sends of a notification are one job
 MAX_WAITING: Final = 10_000  # results and retries that may wait
 LIFETIME: Final = 24 * 3600 * 1000  # milliseconds a push without ttl and deadline is kept
 
@@ -67,6 +72,7 @@ class Sender:
         self._carrier = carrier
         self._random = rng or random.Random()
         self._lane: Lane | None = None
+        self._job: _Job | None = None
         self._loop = OneLoop("Sender")
         self._closed = False
         self._closing: asyncio.Task[None] | None = None
@@ -123,10 +129,57 @@ class Sender:
 
             StateError: The sender is closed, or belongs to another event loop.
         """
-        async with self.send_many(notification, (token,), window=1, deadline=deadline) as results:
-            async for delivery in results:
-                return delivery
-        raise AssertionError("unreachable")  # pragma: no cover - one token, one delivery
+        _check_positive("deadline", deadline)
+        _check_notification(notification)
+        lane = self._open()
+        found = self._address(lane, notification, token)
+        if isinstance(found, Delivery):
+            return found
+        load, target = found
+        until = self._clock.monotonic() + deadline
+        try:
+            attempt = await lane.attempt(load, (target,), deadline=until)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            # Not us: the carrier's own work was cancelled, and it let that through.
+            return Delivery(target, DROPPED, 1)
+        (verdict,), (sent,) = attempt
+        if verdict.outcome is not Outcome.RETRY:
+            return Delivery(target, verdict, sent)
+        run = Run(
+            lane,
+            load.notification,
+            (),
+            window=1,
+            deadline=until,
+            ordered=False,
+            repeat_unknown=False,
+            max_waiting=1,
+        )
+        run.start()
+        run.adopt(load, target, attempt)
+        async with Deliveries(lambda: run) as results:
+            return await anext(results)
+
+    def _address(
+        self, lane: Lane, notification: Notification, token: Token
+    ) -> tuple[Load, Target] | Delivery:
+        """
+        Return where one token goes.
+
+        Sends of one notification that follow each other closely are one job, so that it
+        is prepared once; their numbers tell them apart.
+        """
+        if notification.job_id:  # the caller's own job: this token is all of it
+            return Addresses(lane, self._dated(notification)).find(token, 0)
+        now = self._clock.monotonic()
+        job = self._job
+        if job is None or job.notification is not notification or now >= job.until:
+            addresses = Addresses(lane, self._dated(notification))
+            job = self._job = _Job(notification, addresses, now + TOGETHER, count())
+        return job.addresses.find(token, next(job.numbers))
 
     def send_many(
         self,
@@ -185,8 +238,7 @@ class Sender:
         _check_positive("window", window, whole=True)
         _check_positive("max_waiting", max_waiting, whole=True)
         _check_positive("deadline", deadline)
-        if not isinstance(notification, Notification):
-            raise ParameterError("notification", "a Notification", notification)
+        _check_notification(notification)
         if isinstance(tokens, (str, bytes)) or not (
             hasattr(tokens, "__iter__") or hasattr(tokens, "__aiter__")
         ):
@@ -229,6 +281,20 @@ class Sender:
             deadline = now + (LIFETIME if ttl is None else ttl * 1000)
         job_id = notification.job_id or secrets.token_hex(16)
         return attrs.evolve(notification, job_id=job_id, deadline=deadline, ttl=None)
+
+
+class _Job(NamedTuple):
+    """Single sends of one notification, until a moment of the monotonic clock."""
+
+    notification: Notification
+    addresses: Addresses
+    until: float
+    numbers: Iterator[int]
+
+
+def _check_notification(notification: object) -> None:
+    if not isinstance(notification, Notification):
+        raise ParameterError("notification", "a Notification", notification)
 
 
 def _kind_of_run(lane: Lane) -> type[Run]:
