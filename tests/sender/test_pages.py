@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from zpns import DeviceToken, Notification, Outcome, Sender
+from zpns import DeviceToken, Notification, Outcome, Resource, Sender
+from zpns.errors import ConfigError
 from zpns.models import Delivery
 from zpns.sender._pages import PagesRun
 from zpns.simulators import (
@@ -330,3 +331,16 @@ async def test_slow_consumer_stops_the_reading(google: Google) -> None:
 
     assert seen <= 30 + 2 * 5 + 1
     assert 400 == len(rest) + 1
+
+
+async def test_resource_with_an_unknown_setting(google: Google) -> None:
+    """A setting that FCM does not have is refused before anything is sent."""
+    resource = Resource(resources_id="loud", channels={"fcm": {"chanel_id": "calls"}})
+    notification = Notification(title="a", content="b", resource=resource)
+    (token,) = google.tokens(1)
+
+    with pytest.raises(ConfigError, match="channel_id"):
+        await google.sender.send(notification, token)
+    with pytest.raises(ConfigError, match="channel_id"):
+        await anext(google.sender.send_many(notification, [token]))
+    assert not google.accepted()

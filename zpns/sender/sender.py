@@ -127,6 +127,8 @@ class Sender:
         Raises:
             ParameterError: An argument is wrong.
 
+            ConfigError: The notification's resource has a setting the transport does not know.
+
             StateError: The sender is closed, or belongs to another event loop.
         """
         _check_positive("deadline", deadline)
@@ -274,6 +276,8 @@ class Sender:
 
     def _dated(self, notification: Notification) -> Notification:
         """Return *notification* with the job ID and the deadline that transports rely on."""
+        if notification.resource is not None:
+            self._transport.check_resource(notification.resource)
         now = round(self._clock.time() * 1000)
         deadline = notification.deadline
         if deadline is None:
