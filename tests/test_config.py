@@ -126,6 +126,7 @@ def test_paths_are_relative_to_the_file(
     write: Write, folder: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: Any
 ) -> None:
     """A configuration works from wherever the program was started."""
+    (folder / "ca.pem").write_text("")
     file = write(FCM_SECTION + 'ca_file = "ca.pem"\n')
     monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
     config = load(file, environ=NOWHERE)
@@ -134,17 +135,19 @@ def test_paths_are_relative_to_the_file(
     assert str(folder / "service-account.json") == fcm_of(config).service_account.source
 
 
-def test_absolute_paths_stay(write: Write, folder: Path) -> None:
+def test_absolute_paths_stay(write: Write, folder: Path, tmp_path_factory: Any) -> None:
     """A path that says where it begins is not touched, nor is the store's."""
     key = folder / "service-account.json"
+    ca_file = tmp_path_factory.mktemp("elsewhere") / "ca.pem"
+    ca_file.write_text("")
     file = write(
         '[client]\nstore = "sqlite:////var/push.db"\n'
-        f'[transports.fcm]\nservice_account = "{key}"\nca_file = "/etc/ca.pem"\n'
+        f'[transports.fcm]\nservice_account = "{key}"\nca_file = "{ca_file}"\n'
     )
     config = load(file, environ=NOWHERE)
 
     assert "sqlite:////var/push.db" == config.client["store"]
-    assert "/etc/ca.pem" == fcm_of(config).ca_file
+    assert str(ca_file) == fcm_of(config).ca_file
 
 
 @pytest.mark.parametrize(
@@ -351,6 +354,9 @@ def test_wrong_variables_are_named(environ: dict[str, str], said: str) -> None:
         ),
         pytest.param(
             '[transports.fcm]\nservice_account = "gone.json"\n', "gone.json: no such", id="key-gone"
+        ),
+        pytest.param(
+            FCM_SECTION + 'ca_file = "gone.pem"\n', "gone.pem: no such file", id="ca-file-gone"
         ),
         pytest.param(
             "[transports.fcm]\n", "[transports.fcm]: service_account: expected", id="key-missing"

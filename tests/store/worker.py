@@ -24,7 +24,9 @@ CONVERSATION = "p:alice/bob"
 
 def accept(connection: Connection, items: Sequence[int]) -> list[int]:
     """Store a message, its event and its push job; give the message's number."""
-    users.add(connection, [{"user_id": "bob", "created_at": 1}])
+    # Reading before writing is what makes two transactions collide.
+    if not users.known(connection, ["bob"]):
+        users.add(connection, [{"user_id": "bob", "created_at": 1}])
     first = sequences.take(connection, {CONVERSATION: len(items)})[CONVERSATION]
     numbers = list(range(first, first + len(items)))
     messages.add(

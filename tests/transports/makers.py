@@ -14,11 +14,12 @@ from typing import Any
 import attrs
 import orjson
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from zpns.exchange import Exchange, Request, Response
 from zpns.models import DeviceToken, Notification, Target
 from zpns.transports import FCM, Transport
+from zpns.transports.apns import APNs
 
 VECTORS = Path(__file__).parents[1] / "vectors"
 NOW = 1_795_000_000.25  # UTC seconds; that of the golden vectors
@@ -61,6 +62,12 @@ def rsa_key() -> rsa.RSAPrivateKey:
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
+@cache
+def ec_key() -> ec.EllipticCurvePrivateKey:
+    """Return a key such as Apple issues."""
+    return ec.generate_private_key(ec.SECP256R1())
+
+
 def pem(key: Any, encryption: Any = None) -> str:
     """Return a private key as PKCS#8 in PEM."""
     encoded: bytes = key.private_bytes(
@@ -83,6 +90,19 @@ def service_account(**changed: Any) -> dict[str, Any]:
         "token_uri": "https://oauth2.googleapis.com/token",
     }
     return {name: value for name, value in {**values, **changed}.items() if value is not None}
+
+
+def apns(**changed: Any) -> APNs:
+    """Return a transport with a key of Apple's; a value of None leaves it out."""
+    values = {
+        "key": pem(ec_key()),
+        "key_id": "ABC123DEFG",
+        "team_id": "DEF123GHIJ",
+        "bundle_id": "com.example.app",
+    }
+    return APNs(
+        **{name: value for name, value in {**values, **changed}.items() if value is not None}
+    )
 
 
 def drive(conversation: Exchange[Any], answers: Sequence[Response]) -> tuple[list[Request], Any]:
@@ -124,5 +144,17 @@ MAKERS: dict[str, Maker] = {
             status=200, body=b'{"name":"projects/demo-zpns/messages/1"}'
         ),
         misspelt=("fcm", "chanel_id", "channel_id"),
+    ),
+    "apns": Maker(
+        transport=apns,
+        device=lambda number: DeviceToken("apns", f"{number:02x}" * 32),
+        refused={
+            "kind_not_on_channel": DeviceToken("apns", "a1" * 32, kind="web"),
+            "malformed_token": DeviceToken("apns", "a1" * 32 + "a"),
+        },
+        secrets=[pem(ec_key()), pem(ec_key())[40:80]],
+        granted=[],
+        accepted=lambda targets: Response(status=200),
+        misspelt=("apns", "intrruption_level", "interruption_level"),
     ),
 }

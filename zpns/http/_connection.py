@@ -10,7 +10,7 @@ from typing import Final, cast
 
 from zpns.http._core import Core, Failure, ProtocolFailure
 
-__all__ = ["Connection", "ConnectFailure", "connect"]
+__all__ = ["ConnectFailure", "Connection", "connect"]
 
 SETTINGS_WITHIN: Final = 5.0  # seconds for the peer's first SETTINGS
 PONG_WITHIN: Final = 5.0  # seconds for the answer to a PING

@@ -210,8 +210,7 @@ class Core:
         """Say the preface."""
         settings = (
             b"\x00\x02\x00\x00\x00\x00"  # ENABLE_PUSH 0
-            + b"\x00\x04"
-            + BODY_MOST.to_bytes(4, "big")  # INITIAL_WINDOW_SIZE
+            b"\x00\x04" + BODY_MOST.to_bytes(4, "big")  # INITIAL_WINDOW_SIZE
         )
         update = (HELD - WINDOW).to_bytes(4, "big")
         self.out.append(

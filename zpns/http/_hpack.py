@@ -157,8 +157,7 @@ class Encoder:
                 return known[1]
         before: list[bytes] = []
         after: list[bytes] = []
-        for size in self._resized:
-            before.append(integer(size, 5, 0x20))
+        before += [integer(size, 5, 0x20) for size in self._resized]
         self._resized = []
         inserted = self._inserted
         # Looked up in one go: an insertion shifts every index, and evicts perhaps.

@@ -231,12 +231,12 @@ class Pool:
                 crowd.fill(connection, now)
 
     def _want(self, now: float) -> None:
-        """Something waits: is a connection more what it needs?"""
+        """See whether what waits needs a connection more."""
         if self._connecting is None and not self._closed:
             usable = self._usable
-            if not usable:
-                self._grow()
-            elif len(usable) < self._most and all(self._starves(one, now) for one in usable):
+            if not usable or (
+                len(usable) < self._most and all(self._starves(one, now) for one in usable)
+            ):
                 self._grow()
         if self._looker is None and not self._closed:
             self._looker = self._loop.call_later(LOOK, self._look)

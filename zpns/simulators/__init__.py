@@ -21,9 +21,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from zpns.simulators._apns_auth import APNsKey
     from zpns.simulators._ca import LocalCA
+    from zpns.simulators._connection import Connection
     from zpns.simulators._record import Received, Record
     from zpns.simulators._service import Simulator
+    from zpns.simulators.apns import APNsDevice, APNsPush, APNsSimulator, APNsViolation
     from zpns.simulators.faults import (
         AnswerStatus,
         Delay,
@@ -39,7 +42,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "SIMULATORS",
+    "APNsDevice",
+    "APNsKey",
+    "APNsPush",
+    "APNsSimulator",
+    "APNsViolation",
     "AnswerStatus",
+    "Connection",
     "Delay",
     "FCMDevice",
     "FCMMessage",
@@ -60,11 +69,17 @@ __all__ = [
 #: Channel, and the name of its class, which lives in the module named like the channel.
 _CLASSES: Final = {
     "fcm": "FCMSimulator",
+    "apns": "APNsSimulator",
 }
 
 #: Where the other names live.
 _MODULES: Final = {
+    "APNsDevice": "apns",
+    "APNsKey": "_apns_auth",
+    "APNsPush": "apns",
+    "APNsViolation": "apns",
     "AnswerStatus": "faults",
+    "Connection": "_connection",
     "Delay": "faults",
     "FCMDevice": "fcm",
     "FCMMessage": "fcm",

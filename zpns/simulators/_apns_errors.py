@@ -106,7 +106,7 @@ def body(reason: str, gone_since: float | None = None) -> bytes:
     """Return the JSON that names *reason*; *gone_since* goes out in milliseconds."""
     if gone_since is None:
         return b'{"reason":"%b"}' % reason.encode()
-    return b'{"reason":"%b","timestamp":%d}' % (reason.encode(), round(gone_since * 1000))
+    return b'{"reason":"%b","timestamp":%d}' % (reason.encode(), int(gone_since * 1000))
 
 
 def refusal(reason: str, headers: Mapping[str, str], gone_since: float | None = None) -> Response:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, Literal, TypeAlias
 
-__all__ = ["Connection", "OnExcess", "RepeatedHeaders"]
+__all__ = ["MAX_STREAMS", "Connection", "OnExcess", "RepeatedHeaders"]
 
 OnExcess: TypeAlias = Literal["refuse", "close"]
 """What meets a stream over the limit: RST_STREAM REFUSED_STREAM, or GOAWAY PROTOCOL_ERROR."""
 
+MAX_STREAMS: Final = 1_000  # concurrent streams per connection
 NO_ERROR: Final = 0  # HTTP/2 error code: RFC 9113, section 7
 
 
@@ -61,7 +62,7 @@ class Connection:
         port: int = 0,
         http_version: str = "2",
         *,
-        max_streams: int = 1,
+        max_streams: int = MAX_STREAMS,
         certificate: bytes | None = None,
     ) -> None:
         self.port = port

@@ -37,6 +37,7 @@ from typing import TYPE_CHECKING, Final, Self, cast
 from zpns.errors import ConfigError, ParameterError, StateError
 from zpns.exchange import Clock, SystemClock
 from zpns.simulators._ca import LocalCA, write_private
+from zpns.simulators._connection import MAX_STREAMS
 from zpns.simulators._record import RECORD_LIMIT, Record
 from zpns.simulators._service import ConnectionSimulator, Service, Simulator
 from zpns.simulators.faults import FaultPlan
@@ -48,7 +49,6 @@ if TYPE_CHECKING:
 __all__ = ["Simulator", "SimulatorServer"]
 
 HOST: Final = "127.0.0.1"
-MAX_STREAMS: Final = 1_000  # concurrent streams per connection
 WINDOW: Final = 1_048_576  # bytes a client may have under way
 MIN_WINDOW: Final = 65_535  # bytes; where HTTP/2 connections begin, RFC 9113, section 6.9.2
 MAX_WINDOW: Final = 2**31 - 1

@@ -81,9 +81,7 @@ class ProviderKey:
         )
 
 
-def provider_token(
-    key: ProviderKey, key_id: str, team_id: str, now: float
-) -> Exchange[Credential]:
+def provider_token(key: ProviderKey, key_id: str, team_id: str, now: float) -> Exchange[Credential]:
     """
     Make a provider token; nobody has to be asked for it.
 

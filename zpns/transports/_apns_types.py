@@ -110,7 +110,7 @@ def problem(
         The setting, what was expected, and what came.
     """
     own = own_type(settings, kind)
-    known = TYPES.get(own)
+    known = TYPES.get(own) if isinstance(own, str) else None
     if known is None:
         return "push_type", f"one of {', '.join(TYPES)}", own
     if kind == "voip" and own not in ("voip", "alert"):

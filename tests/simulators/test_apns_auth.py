@@ -1,0 +1,449 @@
+"""Provider tokens: which are good, for how long, and what a connection is bound to."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import jwt
+import pytest
+from apns_sender import APP, NOW, APNsSender
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+from zpns.errors import ParameterError
+
+HOUR = 3_600
+MINUTE = 60
+OK = (200, "")
+MISSING = (403, "MissingProviderToken")
+INVALID = (403, "InvalidProviderToken")
+EXPIRED = (403, "ExpiredProviderToken")
+TOO_MANY = (429, "TooManyProviderTokenUpdates")
+
+
+def _encode(value: object) -> str:
+    text = value if isinstance(value, bytes) else json.dumps(value).encode()
+    return base64.urlsafe_b64encode(text).rstrip(b"=").decode()
+
+
+def _token(apns: APNsSender, **changes: Any) -> str:
+    """Return a token signed with the team's key unless *changes* say otherwise."""
+    header = {"kid": apns.key.key_id, **changes.pop("header", {})}
+    claims = {"iss": apns.key.team_id, "iat": int(NOW), **changes.pop("claims", {})}
+    key = changes.get("key", apns.key.private_key)
+    return jwt.encode(
+        {name: value for name, value in claims.items() if value is not ...},
+        key,
+        algorithm=changes.get("algorithm", "ES256"),
+        headers={name: value for name, value in header.items() if value is not ...},
+    )
+
+
+# The header.
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        pytest.param("bearer {}", OK, id="lower-case"),
+        pytest.param("Bearer {}", OK, id="capital"),
+        pytest.param(None, MISSING, id="none"),
+        pytest.param("", MISSING, id="empty"),
+        pytest.param("{}", MISSING, id="no-scheme"),
+        pytest.param("basic {}", MISSING, id="other-scheme"),
+        pytest.param("bearer", MISSING, id="no-token"),
+        pytest.param("bearer ", MISSING, id="empty-token"),
+        pytest.param("bearer  {}", INVALID, id="two-spaces"),
+        pytest.param("bearer {}x", INVALID, id="more-than-the-token"),
+    ],
+)
+def test_header_carries_a_bearer(header: str | None, expected: tuple[int, str]) -> None:
+    """The scheme may be in either case; without it there is no token."""
+    apns = APNsSender()
+    token = apns.simulator.register()
+
+    response = apns.push(token, authorization=header and header.format(apns.key.sign(NOW)))
+
+    assert expected == apns.outcome(response)
+
+
+# The token.
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({}, id="as-apple-shows-it"),
+        pytest.param({"header": {"typ": ...}}, id="no-typ"),
+        pytest.param({"header": {"x": "1"}, "claims": {"aud": "a", "exp": 1}}, id="more-said"),
+        pytest.param({"claims": {"iat": int(NOW) - HOUR}}, id="an-hour-old"),
+    ],
+)
+def test_token_is_accepted(changes: dict[str, Any]) -> None:
+    """Key ID, team, time and signature are what counts; nothing else is looked at."""
+    apns = APNsSender()
+    token = apns.simulator.register()
+
+    response = apns.push(token, authorization=f"bearer {_token(apns, **changes)}")
+
+    assert OK == apns.outcome(response)
+    assert [] == apns.simulator.violations
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        pytest.param({"header": {"kid": ...}}, INVALID, id="no-key-id"),
+        pytest.param({"header": {"kid": "AAAAAAAAAA"}}, INVALID, id="unknown-key-id"),
+        pytest.param({"claims": {"iss": ...}}, INVALID, id="no-team"),
+        pytest.param({"claims": {"iss": "AAAAAAAAAA"}}, INVALID, id="other-team"),
+        pytest.param({"claims": {"iat": ...}}, INVALID, id="no-time"),
+        pytest.param({"claims": {"iat": str(int(NOW))}}, INVALID, id="time-as-text"),
+        pytest.param({"claims": {"iat": True}}, INVALID, id="time-as-truth"),
+        pytest.param({"claims": {"iat": None}}, INVALID, id="time-null"),
+        pytest.param({"claims": {"iat": int(NOW) + 1}}, INVALID, id="time-to-come"),
+        pytest.param({"claims": {"iat": int(NOW) * 1000}}, INVALID, id="time-in-milliseconds"),
+        pytest.param({"claims": {"iat": int(NOW) - HOUR - 1}}, EXPIRED, id="over-an-hour-old"),
+        pytest.param({"claims": {"iat": 0}}, EXPIRED, id="very-old"),
+        pytest.param({"key": ec.generate_private_key(ec.SECP256R1())}, INVALID, id="other-key"),
+        pytest.param(
+            {"key": ec.generate_private_key(ec.SECP384R1()), "algorithm": "ES384"},
+            INVALID,
+            id="other-curve",
+        ),
+        pytest.param({"key": "s" * 32, "algorithm": "HS256"}, INVALID, id="shared-secret"),
+        pytest.param({"key": None, "algorithm": "none"}, INVALID, id="unsigned"),
+    ],
+)
+def test_token_is_refused(changes: dict[str, Any], expected: tuple[int, str]) -> None:
+    """A token that is not right in every part is no token; an old one has its own reason."""
+    apns = APNsSender()
+    token = apns.simulator.register()
+
+    response = apns.push(token, authorization=f"bearer {_token(apns, **changes)}")
+
+    assert expected == apns.outcome(response)
+    assert OK == apns.outcome(apns.push(token))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("x", id="no-dots"),
+        pytest.param("a.b.c", id="no-base64"),
+        pytest.param("..", id="dots"),
+        pytest.param(f"{_encode([])}.{_encode({})}.{_encode(b'1')}", id="header-no-object"),
+        pytest.param(f"{_encode({})}.{_encode({})}.{_encode(b'1')}", id="header-empty"),
+        pytest.param(f"{_encode({'kid': 1})}.{_encode({})}.{_encode(b'1')}", id="key-id-number"),
+        pytest.param("é.é.é", id="not-ascii"),
+    ],
+)
+def test_nonsense_is_no_token(text: str) -> None:
+    """Whatever does not parse is refused like a wrong signature."""
+    apns = APNsSender()
+
+    response = apns.push(apns.simulator.register(), authorization=f"bearer {text}")
+
+    assert INVALID == apns.outcome(response)
+
+
+@pytest.mark.parametrize("payload", [b"[]", b"1", b"{", b"\xff"])
+def test_signed_nonsense_is_no_token(payload: bytes) -> None:
+    """A good signature over something that is no claims helps nobody."""
+    apns = APNsSender()
+    text = jwt.PyJWS().encode(
+        payload, apns.key.private_key, algorithm="ES256", headers={"kid": apns.key.key_id}
+    )
+
+    response = apns.push(apns.simulator.register(), authorization=f"bearer {text}")
+
+    assert INVALID == apns.outcome(response)
+
+
+def test_signature_is_two_numbers_side_by_side() -> None:
+    """The form that certificates use is not the one of JWT, and is refused."""
+    from cryptography.hazmat.primitives import hashes
+
+    apns = APNsSender()
+    signed = apns.key.sign(NOW).rpartition(".")[0]
+    der = apns.key.private_key.sign(signed.encode(), ec.ECDSA(hashes.SHA256()))
+
+    response = apns.push(apns.simulator.register(), authorization=f"bearer {signed}.{_encode(der)}")
+
+    assert INVALID == apns.outcome(response)
+
+
+@pytest.mark.parametrize(
+    ("strict", "expected", "rules"),
+    [
+        pytest.param(False, OK, ["iat"], id="lenient"),
+        pytest.param(True, INVALID, [], id="strict"),
+    ],
+)
+def test_fraction_of_a_second_is_a_lapse(
+    strict: bool, expected: tuple[int, str], rules: list[str]
+) -> None:
+    """A time that is no whole number works, is remembered once per token, and is no good."""
+    apns = APNsSender(strict=strict)
+    token = apns.simulator.register()
+    bearer = f"bearer {_token(apns, claims={'iat': NOW - 0.5})}"
+
+    assert [expected] * 2 == [
+        apns.outcome(apns.push(token, authorization=bearer)) for _ in range(2)
+    ]
+    assert rules == [violation.rule for violation in apns.simulator.violations]
+
+
+def test_token_grows_old_on_its_connection() -> None:
+    """It is good for an hour from its issue, and the next one lets the connection go on."""
+    apns = APNsSender()
+    token = apns.simulator.register()
+
+    assert OK == apns.outcome(apns.push(token))
+    apns.now = NOW + HOUR
+    assert OK == apns.outcome(apns.push(token))
+    apns.now = NOW + HOUR + 0.5
+    assert EXPIRED == apns.outcome(apns.push(token))
+    apns.bearer = f"bearer {apns.key.sign(apns.now)}"
+    assert OK == apns.outcome(apns.push(token))
+
+
+def test_revoked_key_signs_no_more() -> None:
+    """A token that was good a moment ago is refused once its key was revoked."""
+    apns = APNsSender()
+    token = apns.simulator.register()
+    assert OK == apns.outcome(apns.push(token))
+
+    apns.key.revoked = True
+
+    assert INVALID == apns.outcome(apns.push(token))
+    assert INVALID == apns.outcome(apns.push(token, connection=apns.connect()))
+
+
+def test_many_tokens_do_no_harm(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was verified is forgotten and verified again; it is not another token by that."""
+    monkeypatch.setattr("zpns.simulators._apns_auth._KEPT", 2)
+    apns = APNsSender()
+    token = apns.simulator.register()
+
+    for age in range(5):
+        bearer = f"bearer {apns.key.sign(NOW - age)}"
+        connection = apns.connect()
+        assert OK == apns.outcome(apns.push(token, authorization=bearer, connection=connection))
+    assert OK == apns.outcome(apns.push(token))
+    for age in range(5):
+        bearer = f"bearer {apns.key.sign(NOW - 10 - age)}"
+        apns.push(token, authorization=bearer, connection=apns.connect())
+    assert OK == apns.outcome(apns.push(token, authorization=apns.bearer.replace("b", "B", 1)))
+
+
+# Its renewal.
+
+
+def test_connection_takes_another_token_after_20_minutes() -> None:
+    """Sooner it is 429, counted from the first use there; the old one works meanwhile."""
+    apns = APNsSender()
+    token = apns.simulator.register()
+    old = f"bearer {apns.key.sign(NOW - 30 * MINUTE)}"
+    new = f"bearer {apns.key.sign(NOW)}"
+
+    assert OK == apns.outcome(apns.push(token, authorization=old))
+    assert TOO_MANY == apns.outcome(apns.push(token, authorization=new))
+    apns.now = NOW + 20 * MINUTE - 1
+    assert OK == apns.outcome(apns.push(token, authorization=old))
+    assert TOO_MANY == apns.outcome(apns.push(token, authorization=new))
+    apns.now = NOW + 20 * MINUTE
+    assert OK == apns.outcome(apns.push(token, authorization=new))
+    # From here on it counts anew, and going back is a change like any other.
+    assert TOO_MANY == apns.outcome(apns.push(token, authorization=old))
+    apns.now = NOW + 30 * MINUTE
+    assert TOO_MANY == apns.outcome(apns.push(token, authorization=old))
+    assert OK == apns.outcome(apns.push(token, authorization=new))
+
+
+def test_renewals_are_counted_per_connection() -> None:
+    """A new connection begins with whatever token it likes."""
+    apns = APNsSender()
+    token = apns.simulator.register()
+    first, second = apns.connect(), apns.connect()
+    old, new = (f"bearer {apns.key.sign(NOW - age)}" for age in (60, 0))
+
+    assert OK == apns.outcome(apns.push(token, authorization=old, connection=first))
+    assert OK == apns.outcome(apns.push(token, authorization=new, connection=second))
+    assert OK == apns.outcome(apns.push(token, authorization=old, connection=first))
+    assert TOO_MANY == apns.outcome(apns.push(token, authorization=new, connection=first))
+    assert TOO_MANY == apns.outcome(apns.push(token, authorization=old, connection=second))
+
+
+def test_refused_token_is_no_use() -> None:
+    """A token that was never accepted starts nothing: the next one is the first."""
+    apns = APNsSender()
+    token = apns.simulator.register()
+    expired = f"bearer {apns.key.sign(NOW - HOUR - 1)}"
+
+    assert EXPIRED == apns.outcome(apns.push(token, authorization=expired))
+    assert OK == apns.outcome(apns.push(token))
+
+
+def test_renewal_may_be_counted_from_the_issue() -> None:
+    """The other reading: a token must have been issued 20 minutes after the last."""
+    apns = APNsSender(token_updates="issued-at")
+    token = apns.simulator.register()
+    issued = [NOW - 21 * MINUTE, NOW - 2 * MINUTE, NOW - MINUTE]
+    bearers = [f"bearer {apns.key.sign(when)}" for when in issued]
+
+    outcomes = [apns.outcome(apns.push(token, authorization=b)) for b in bearers]
+
+    assert [OK, TOO_MANY, OK] == outcomes
+
+
+def test_renewal_may_be_unlimited() -> None:
+    """Switched off, a connection takes a new token with every push."""
+    apns = APNsSender(token_updates="unlimited")
+    token = apns.simulator.register()
+
+    bearers = [f"bearer {apns.key.sign(NOW - age)}" for age in range(5)]
+
+    assert {OK} == {apns.outcome(apns.push(token, authorization=b)) for b in bearers}
+
+
+# Its key.
+
+
+@pytest.mark.parametrize(
+    ("mine", "keys", "expected"),
+    [
+        pytest.param("production", "production", OK, id="right"),
+        pytest.param("sandbox", "sandbox", OK, id="right-sandbox"),
+        pytest.param("production", "sandbox", (403, "BadEnvironmentKeyInToken"), id="wrong"),
+        pytest.param("sandbox", "production", (403, "BadEnvironmentKeyInToken"),
+                     id="wrong-sandbox"),
+    ],
+)  # fmt: skip
+def test_key_may_be_of_one_environment(mine: Any, keys: Any, expected: tuple[int, str]) -> None:
+    """A key that was made for one environment is refused in the other."""
+    apns = APNsSender(environment=mine)
+    token = apns.simulator.register()
+    key = apns.simulator.add_key(environment=keys)
+
+    assert expected == apns.outcome(apns.push(token, authorization=f"bearer {key.sign(NOW)}"))
+    if expected != OK:
+        old = f"bearer {key.sign(NOW - HOUR - 1)}"
+        assert EXPIRED == apns.outcome(apns.push(token, authorization=old))
+
+
+def test_reason_for_the_environment_may_be_the_documented_one() -> None:
+    """The page of reasons spells it otherwise than the wire does."""
+    apns = APNsSender(environment_reason="BadEnvironmentKeyIdInToken")
+    key = apns.simulator.add_key(environment="sandbox")
+
+    response = apns.push(apns.simulator.register(), authorization=f"bearer {key.sign(NOW)}")
+
+    assert (403, "BadEnvironmentKeyIdInToken") == apns.outcome(response)
+
+
+def test_key_may_be_for_some_topics() -> None:
+    """A key for topics may be used for those, and for whatever else their apps have."""
+    apns = APNsSender()
+    key = apns.simulator.add_key(topics=[APP])
+    bearer = f"bearer {key.sign(NOW)}"
+    mine, voip = apns.simulator.register(), apns.simulator.register(kind="voip")
+    other = apns.simulator.register(topic="com.example.second")
+
+    assert OK == apns.outcome(apns.push(mine, authorization=bearer))
+    assert OK == apns.outcome(apns.voip(voip, authorization=bearer))
+    refused = apns.push(other, authorization=bearer, apns_topic="com.example.second")
+    assert (400, "TopicDisallowed") == apns.outcome(refused)
+
+
+def test_connection_is_bound_to_its_first_key() -> None:
+    """Another key of the team is unrelated, one of another team is invalid there."""
+    apns = APNsSender()
+    token = apns.simulator.register()
+    same = apns.simulator.add_key()
+    foreign = apns.simulator.add_key(team_id="OTHERTEAM1")
+    assert OK == apns.outcome(apns.push(token))
+    apns.now += 30 * MINUTE
+
+    outcomes = [
+        apns.outcome(apns.push(token, authorization=f"bearer {key.sign(apns.now)}"))
+        for key in (same, foreign, apns.key)
+    ]
+
+    assert [(403, "UnrelatedKeyIdInToken"), INVALID, OK] == outcomes
+    bearer = f"bearer {same.sign(NOW)}"
+    fresh = apns.push(token, authorization=bearer, connection=apns.connect())
+    assert OK == apns.outcome(fresh)
+
+
+def test_requests_without_a_connection_share_one() -> None:
+    """The handler alone, without a server, takes what comes as one connection's."""
+    from zpns.exchange import Request
+
+    apns = APNsSender()
+    token = apns.simulator.register()
+    url = f"https://apns.test/3/device/{token}"
+
+    outcomes = []
+    for age in (60, 0):
+        headers = apns.headers(authorization=f"bearer {apns.key.sign(NOW - age)}")
+        request = Request(method="POST", url=url, headers=headers, body=b'{"aps":{"badge":1}}')
+        outcomes.append(apns.outcome(apns.simulator.handle(request, NOW)))
+
+    assert [OK, TOO_MANY] == outcomes
+
+
+# Keys as things.
+
+
+@pytest.mark.parametrize(
+    ("field", "settings"),
+    [
+        pytest.param("key_id", {"key_id": "SHORT"}, id="short-id"),
+        pytest.param("key_id", {"key_id": "abcdefghij"}, id="lower-case-id"),
+        pytest.param("key_id", {"key_id": 1}, id="id-no-text"),
+        pytest.param("key_id", {"key_id": "ZPNSKEY001"}, id="id-taken"),
+        pytest.param("team_id", {"team_id": "TOO-LONG-TEAM"}, id="long-team"),
+        pytest.param("environment", {"environment": "test"}, id="environment-unknown"),
+        pytest.param(
+            "private_key",
+            {"private_key": ec.generate_private_key(ec.SECP384R1())},
+            id="other-curve",
+        ),
+        pytest.param(
+            "private_key",
+            {"private_key": rsa.generate_private_key(public_exponent=65_537, key_size=2_048)},
+            id="no-curve",
+        ),
+    ],
+)
+def test_key_is_checked(field: str, settings: dict[str, Any]) -> None:
+    """A mistake in a test's own key is said at once, with the field's name."""
+    apns = APNsSender(key_id="ZPNSKEY001")
+
+    with pytest.raises(ParameterError) as caught:
+        apns.simulator.add_key(**settings)
+
+    assert field == caught.value.field
+
+
+def test_keys_are_listed() -> None:
+    """The team's own key comes first; made-up IDs look like Apple's and differ."""
+    apns = APNsSender(key_id="ZPNSKEY001", team_id="ABCDEFGHIJ")
+    more = [apns.simulator.add_key() for _ in range(3)]
+
+    assert ["ZPNSKEY001", *(key.key_id for key in more)] == list(apns.simulator.keys)
+    assert {"ABCDEFGHIJ"} == {key.team_id for key in apns.simulator.keys.values()}
+    assert all(len(key.key_id) == 10 and key.key_id.isalnum() for key in more)
+    with pytest.raises(TypeError):
+        apns.simulator.keys["x"] = apns.key  # type: ignore[index]
+
+
+def test_representation_hides_the_key() -> None:
+    """A key in a notebook shows its ID and nothing that could sign."""
+    apns = APNsSender()
+
+    assert apns.key.key_id in repr(apns.key)
+    assert "private" not in repr(apns.key)
+    assert "object at" not in repr(apns.key)
