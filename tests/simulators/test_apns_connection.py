@@ -9,6 +9,7 @@ from typing import Any
 
 import h2.events
 import pytest
+from apns_wire import Pairs, watch
 
 from zpns.exchange import Request, Response
 from zpns.simulators import (
@@ -143,22 +144,14 @@ async def test_limit_reaches_the_client_before_the_answer(
 ) -> None:
     """Whoever has the answer knows the limit; asking for the same again says nothing."""
     client = await open_h2(server)
-    settings = []
-    take = client._take
-
-    def note(event: h2.events.Event) -> None:
-        if isinstance(event, h2.events.RemoteSettingsChanged):
-            settings.append(event)
-        take(event)
-
-    client._take = note
+    events = watch(client)
     limits = []
     for wish in (7, 9, 9, 1):
         await client.fetch(f"/{wish}")
         limits.append(client.h2.remote_settings.max_concurrent_streams)
 
     assert [7, 9, 9, 1] == limits
-    assert 3 == len(settings)
+    assert 3 == sum(isinstance(one, h2.events.RemoteSettingsChanged) for one in events)
     assert 1 == aware.connections[0].max_streams
 
 
@@ -223,11 +216,6 @@ async def test_header_that_came_twice_is_told(
     server: SimulatorServer, aware: Aware, open_h2: Any
 ) -> None:
     """The last value counts and the name is known; without one the headers are plain."""
-
-    class Pairs(list[tuple[str, str]]):
-        def items(self) -> list[tuple[str, str]]:
-            return self
-
     client = await open_h2(server)
     await client.fetch("/x", headers=Pairs([("x-a", "1"), ("x-b", "2"), ("x-a", "3")]))
     await client.fetch("/x", headers=Pairs([("x-a", "1"), ("x-b", "2")]))

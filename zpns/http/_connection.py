@@ -15,6 +15,7 @@ __all__ = ["ConnectFailure", "Connection", "connect"]
 SETTINGS_WITHIN: Final = 5.0  # seconds for the peer's first SETTINGS
 PONG_WITHIN: Final = 5.0  # seconds for the answer to a PING
 SILENCE: Final = 15.0  # seconds without a byte, with requests open, until a PING asks
+GOODBYE: Final = 0.2  # seconds a peer has to end TLS properly
 SWEEP: Final = 0.1  # seconds between two looks at deadlines
 _TIMEOUT: Final = Failure("no answer in time", timeout=True)
 
@@ -114,6 +115,8 @@ class Connection(asyncio.Protocol):
         if exc is not None:
             self._reason = f"the connection was lost: {exc}"
         self._gone()
+        if not self.closed.done():
+            self.closed.set_result(None)
 
     def pause_writing(self) -> None:
         self.paused = True
@@ -171,6 +174,13 @@ class Connection(asyncio.Protocol):
         if self._transport is not None and not self._transport.is_closing():
             self.core.bye()
         self._end()
+
+    async def gone(self) -> None:
+        """Return once the socket is closed; a peer that does not say goodbye is cut off."""
+        await asyncio.wait((self.closed,), timeout=GOODBYE)
+        if not self.closed.done() and self._transport is not None:
+            self._transport.abort()
+            await self.closed
 
     # Inside.
 
@@ -238,8 +248,6 @@ class Connection(asyncio.Protocol):
         if not self.ready.done():
             self.ready.set_exception(ConnectFailure(self._reason))
             self.ready.exception()  # somebody may have stopped waiting
-        if not self.closed.done():
-            self.closed.set_result(None)
 
 
 async def connect(

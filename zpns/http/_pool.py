@@ -340,4 +340,4 @@ class Pool:
         for connection in connections:
             connection.close("the carrier was closed")
         self._give_up(Failure("the carrier was closed", processed=False))
-        await asyncio.gather(*(connection.closed for connection in connections))
+        await asyncio.gather(*(connection.gone() for connection in connections))
