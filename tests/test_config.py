@@ -334,8 +334,8 @@ def test_wrong_variables_are_named(environ: dict[str, str], said: str) -> None:
             id="transport-key",
         ),
         pytest.param(
-            FCM_SECTION + 'chanel = "x"\n',
-            "[transports.fcm]: chanel: unknown; did you mean 'channel'?",
+            FCM_SECTION + 'channl = "x"\n',
+            "[transports.fcm]: channl: unknown; did you mean 'channel'?",
             id="channel-misspelt",
         ),
         pytest.param(
