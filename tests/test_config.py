@@ -550,3 +550,14 @@ def test_one_transport_needs_no_other(write: Write) -> None:
     assert isinstance(fcm, FCM)
     assert ("of-override", "of-variable", True) == (fcm.project_id, fcm.app, fcm.badge_data)
     assert ["fcm", "bad"] == settings.names()
+
+
+async def test_client_from_a_file(tmp_path: Path) -> None:
+    """A client is made of what the file says, and arguments win over it."""
+    path = tmp_path / "zpns.toml"
+    path.write_text('[client]\nstore = "sqlite:///push.db"\nworkers = 0\n')
+
+    async with Client.from_config(path) as client:
+        assert "push.db" in repr(client)
+    assert (tmp_path / "push.db").exists()
+    assert "SQLiteStore()" in repr(Client.from_config(path, store="sqlite://"))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import random
 from collections.abc import Iterable, Sequence
 from contextlib import AsyncExitStack
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
+from zpns.config import load
 from zpns.delivery import Worker
 from zpns.errors import ConfigError, ParameterError, StateError, shorten
 from zpns.exchange import Carrier, Clock, OneLoop, SystemClock
@@ -139,6 +141,25 @@ class Client:
     def __repr__(self) -> str:
         apps = ", ".join("/".join(key) for key in self._transports) or "none"
         return f"<Client transports={apps} store={self._store!r} {self._state}>"
+
+    @classmethod
+    def from_config(cls, path: str | os.PathLike[str] | None = None, **settings: Any) -> Self:
+        """
+        Return a client as a file and the environment describe it.
+
+        Args:
+            path: A TOML file; None takes the one ``ZPNS_CONFIG`` names, if any.
+
+            settings: ``store``, ``workers`` and ``ack_within``, which win over the file,
+                as the file wins over ``ZPNS_STORE`` and the like.
+
+        Raises:
+            ConfigError: A key is unknown, or a value malformed; file and key are named.
+        """
+        config = load(path, **settings)
+        return cls(
+            config.transports.values(), resources=config.resources.values(), **config.client
+        )
 
     # Lifetime.
 

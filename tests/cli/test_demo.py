@@ -153,7 +153,7 @@ def test_a_token_that_died_unexpectedly_is_a_failure(monkeypatch: pytest.MonkeyP
     """A device that should have been reached and was not fails the demo, by name."""
     devices = (
         Device(name="phone"),
-        Device(name="tablet", options={"state": "unregistered"}),
+        Device(name="tablet", tokens={"alert": {"state": "unregistered"}}),
         Device(name="phone", owner="carol"),
     )
     monkeypatch.setattr(_bench, "VENDORS", _vendors(attrs.evolve(VENDORS["fcm"], devices=devices)))
@@ -165,6 +165,22 @@ def test_a_token_that_died_unexpectedly_is_a_failure(monkeypatch: pytest.MonkeyP
     assert report["ok"] is False
     assert {"fcm": {"sent": 3, "seen": 3}} == report["channels"]
     assert "message to the tablet of bob: expected sent, got token_dead" in report["problems"][0]
+
+
+def test_a_device_with_two_tokens_is_one_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An iPhone has a token for alerts and one for calls, and yet gets each push once."""
+    both = {"alert": {}, "web": {"kind": "web"}}
+    devices = (
+        Device(name="two in one", tokens=both),
+        Device(name="old one", tokens=both, gone=True),
+        Device(name="phone", owner="carol"),
+    )
+    monkeypatch.setattr(_bench, "VENDORS", _vendors(attrs.evolve(VENDORS["fcm"], devices=devices)))
+
+    ended = here("demo", "--json")
+    (report,) = ended.objects
+
+    assert (ExitCode.SUCCESS, {"fcm": {"sent": 3, "seen": 3}}) == (ended.code, report["channels"])
 
 
 def _push(what: str, device: Device, outcome: str) -> Push:

@@ -103,7 +103,7 @@ def test_a_relative_folder_is_told_in_full(tmp_path: Path, monkeypatch: pytest.M
 def test_people_get_lines(tmp_path: Path) -> None:
     """Without ``--json`` the same is said in words, the last of them before it serves."""
     with started("simulate", "fcm", "--devices", "1") as process:
-        lines = []
+        lines: list[str] = []
         while not lines or "Ctrl-C" not in lines[-1]:
             lines.append(process.stdout.readline().decode().rstrip("\n"))
         process.send_signal(signal.SIGTERM)

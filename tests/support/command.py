@@ -93,9 +93,9 @@ def started(*args: str, variables: Mapping[str, str] | None = None) -> Iterator[
     try:
         yield process
     finally:
-        watchdog.cancel()
-        process.kill()
+        process.terminate()  # politely, so that it takes its files with it
         process.communicate()
+        watchdog.cancel()
 
 
 def ask(facts: Mapping[str, Any], path: str, *, method: str = "GET", body: bytes = b"") -> Any:

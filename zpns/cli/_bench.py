@@ -7,6 +7,7 @@ takes part in ``zpns demo``.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -27,7 +28,12 @@ __all__ = ["CALLEE", "FRIEND", "Bench", "Device", "Vendor", "channels", "serve"]
 
 CALLEE: Final = "bob"
 FRIEND: Final = "carol"
-_NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
+
+_ALERT: Final[Mapping[str, Mapping[str, Any]]] = MappingProxyType({"alert": {}})
+_WEB: Final[Mapping[str, Mapping[str, Any]]] = MappingProxyType({"web": {"kind": "web"}})
+_IPHONE: Final[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
+    {"alert": {}, "voip": {"kind": "voip"}}
+)
 
 
 @attrs.frozen(kw_only=True)
@@ -40,18 +46,15 @@ class Device:
 
         owner: Whose it is.
 
-        kind: Of its token.
+        gone: Whether the app was removed from it: its tokens are dead.
 
-        gone: Whether the app was removed from it: its token is dead.
-
-        options: What the simulator's ``register`` is told.
+        tokens: The kinds of its tokens, and what the simulator's ``register`` is told.
     """
 
     name: str
     owner: str = CALLEE
-    kind: str = "alert"
     gone: bool = False
-    options: Mapping[str, Any] = _NOTHING
+    tokens: Mapping[str, Mapping[str, Any]] = _ALERT
 
 
 def _build(channel: str, credentials: Mapping[str, str], base_url: str, ca_file: str) -> Transport:
@@ -90,10 +93,18 @@ VENDORS: Final[Mapping[str, Vendor]] = MappingProxyType(
             seen=lambda entry: int(entry.status == 200 and entry.path.endswith("/messages:send")),
             devices=(
                 Device(name="phone"),
-                Device(name="browser", kind="web", options={"kind": "web"}),
+                Device(name="browser", tokens=_WEB),
                 Device(name="old phone", gone=True),
                 Device(name="phone", owner=FRIEND),
-                Device(name="browser", owner=FRIEND, kind="web", options={"kind": "web"}),
+                Device(name="browser", owner=FRIEND, tokens=_WEB),
+            ),
+        ),
+        "apns": Vendor(
+            seen=lambda entry: int(entry.status == 200 and entry.path.startswith("/3/device/")),
+            devices=(
+                Device(name="iPhone", tokens=_IPHONE),
+                Device(name="old iPhone", gone=True),
+                Device(name="iPhone", owner=FRIEND, tokens=_IPHONE),
             ),
         ),
     }
@@ -127,12 +138,17 @@ class Bench:
         server = self.server
         return self.vendor.build(self.channel, self.credentials, server.url, server.ca_file)
 
-    def token_of(self, device: Device) -> DeviceToken:
-        """Make *device* at the vendor and return its token."""
-        token = self.server.simulator.register(**device.options)
+    def tokens_of(self, device: Device) -> Sequence[DeviceToken]:
+        """Make *device* at the vendor and return its tokens."""
+        simulator, device_id = self.server.simulator, secrets.token_hex(8)
+        tokens = {kind: simulator.register(**told) for kind, told in device.tokens.items()}
         if device.gone:
-            self.server.simulator.unregister(token)
-        return DeviceToken(self.channel, token, kind=device.kind)
+            for token in tokens.values():
+                simulator.unregister(token)
+        return [
+            DeviceToken(self.channel, token, kind=kind, device_id=device_id)
+            for kind, token in tokens.items()
+        ]
 
     def seen(self) -> int:
         """Return how many pushes to devices the vendor has accepted, by its own record."""

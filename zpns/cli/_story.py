@@ -178,7 +178,7 @@ async def _register(client: Client, benches: Sequence[Bench]) -> Mapping[str, De
     devices = {}
     for bench in benches:
         for device in bench.vendor.devices:
-            (registered,) = await client.register(device.owner, bench.token_of(device))
+            registered, *_ = await client.register(device.owner, *bench.tokens_of(device))
             devices[registered.push_id] = device
     return devices
 
