@@ -145,15 +145,15 @@ async def apns_window(count: int, port: int, ca_file: str) -> tuple[float, int]:
     """The same where the peer's window starves, with up to 16 connections."""
     transport = _apns(port, ca_file)
     carrier = HTTP2Carrier(ca_file=ca_file, max_connections=16)
-    async with Sender(transport, carrier=carrier) as sender:
-        async with sender.send_many(
-            _notification(), hexes(count), window=8_000, deadline=60
-        ) as results:
-            settled = 0
-            started = time.perf_counter()
-            async for delivery in results:
-                settled += _settled(delivery)
-            taken = time.perf_counter() - started
+    async with (
+        Sender(transport, carrier=carrier) as sender,
+        sender.send_many(_notification(), hexes(count), window=8_000, deadline=60) as results,
+    ):
+        settled = 0
+        started = time.perf_counter()
+        async for delivery in results:
+            settled += _settled(delivery)
+        taken = time.perf_counter() - started
     await carrier.aclose()
     return taken, settled
 
@@ -162,13 +162,13 @@ async def apns_one_connection(count: int, port: int, ca_file: str) -> tuple[floa
     """The same with one connection."""
     transport = _apns(port, ca_file)
     carrier = HTTP2Carrier(ca_file=ca_file, max_connections=1)
-    async with Sender(transport, carrier=carrier) as sender:
-        async with sender.send_many(
-            _notification(), hexes(count), window=1_000, deadline=60
-        ) as results:
-            started = time.perf_counter()
-            settled = sum([_settled(delivery) async for delivery in results])
-            taken = time.perf_counter() - started
+    async with (
+        Sender(transport, carrier=carrier) as sender,
+        sender.send_many(_notification(), hexes(count), window=1_000, deadline=60) as results,
+    ):
+        started = time.perf_counter()
+        settled = sum([_settled(delivery) async for delivery in results])
+        taken = time.perf_counter() - started
     await carrier.aclose()
     return taken, settled
 
