@@ -384,6 +384,22 @@ async def test_a_store_belongs_to_one_event_loop(store: Store) -> None:
     assert 1 == await store.write(put_user, "a")
 
 
+async def test_closing_while_it_starts(
+    make_store: Callable[[], Store], new_threads: Callable[[], list[str]]
+) -> None:
+    """Whoever starts it learns of it; nothing is left behind, and it can be started again."""
+    store = make_store()
+    (starting,) = begin(store.start())
+    await turns(1)
+    await soon(store.aclose())
+    with pytest.raises(StateError, match="closed while"):
+        await soon(starting)
+    assert [] == new_threads()
+    await store.start()
+    assert 1 == await store.write(put_user, "a")
+    assert ["a"] == await store.read(user_ids)
+
+
 async def test_a_start_that_is_cancelled_leaves_no_thread(
     make_store: Callable[[], Store], new_threads: Callable[[], list[str]]
 ) -> None:

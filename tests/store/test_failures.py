@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -158,6 +158,25 @@ async def test_a_full_disk(
     assert ["a"] == await store.read(user_ids)
     await full(1_000)
     assert 2 == await store.write(put_user, f"c{long}")
+
+
+async def test_a_disk_that_is_full_after_a_mistake(
+    store: Store, full: Callable[[int], asyncio.Future[None]]
+) -> None:
+    """Also while commands are run one by one, nothing of the transaction is written."""
+
+    def wrong(connection: Connection, items: Sequence[str]) -> list[None]:
+        raise ZeroDivisionError
+
+    await full(1)
+    async with Gate(store):
+        works = begin(store.write(wrong, "a"), store.write(put_user, "b"))
+        works += begin(store.write(put_user, "c" * 20_000))
+        await turns()
+    errors = await asyncio.gather(*works, return_exceptions=True)
+    assert [StoreError] * 3 == [type(error) for error in errors]
+    assert [] == await store.read(user_ids)
+    assert 1 == await store.write(put_user, "d")
 
 
 async def test_a_disk_that_fails(file_store: SQLiteStore, path: Path) -> None:

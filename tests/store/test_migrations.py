@@ -301,6 +301,25 @@ async def test_a_migration_that_fails_changes_nothing(
     await store.aclose()
 
 
+BUSY = """
+    import sqlite3
+    error = sqlite3.OperationalError("database is locked")
+    error.sqlite_errorcode = sqlite3.SQLITE_BUSY
+    raise error
+"""
+
+
+async def test_a_migration_that_another_process_is_in_the_way_of(
+    old: Path, add_version: Callable[[str], None]
+) -> None:
+    """That is no fault of the migration, and the error says what it is."""
+    before = contents(old)
+    add_version(f"{NEXT}{BUSY}")
+    with pytest.raises(StoreError, match="another process holds the file"):
+        await SQLiteStore(old, busy_timeout=0).start()
+    assert before == contents(old)
+
+
 async def test_a_migration_that_cannot_be_read_changes_nothing(
     old: Path, add_version: Callable[[str], None]
 ) -> None:

@@ -211,12 +211,13 @@ class Writer:
             for entry in entries:
                 try:
                     with connection.begin_nested():
-                        settled += _together(connection, [entry])
+                        done = _together(connection, [entry])
                 except BaseException as error:
                     if concerns_all(error):
                         raise
                     _expect_transaction(connection)
-                    settled.append((entry.future, None, translated(error, self._name)))
+                    done = [(entry.future, None, translated(error, self._name))]
+                settled += done
         return settled
 
 

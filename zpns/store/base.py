@@ -79,8 +79,7 @@ class Store(ABC):
         """
         Run ``query(connection, *args)`` on one snapshot and return its result.
 
-        It sees everything whose :meth:`write` returned before, and does not wait for
-        what is being written. It cannot write.
+        It sees everything whose :meth:`write` returned before, and cannot write.
 
         Raises:
             StoreError: The database failed, or the query tried to write.

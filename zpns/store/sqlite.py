@@ -62,7 +62,8 @@ class SQLiteStore(Store):
 
     Args:
         path: The file, made with mode 0600 if it is not there; None keeps everything in
-            memory, gone with the store.
+            memory, gone with the store. Reads of a file do not wait for writes; in memory
+            they take turns.
 
         busy_timeout: Seconds to wait for another process that writes.
     """
@@ -96,6 +97,8 @@ class SQLiteStore(Store):
         self._finalizer.atexit = False
         try:
             await writer.start()
+            if self._closing is not None or self._writer is not writer:
+                raise StateError("this store was closed while it was being opened")
         except BaseException:
             await self.aclose()
             raise
