@@ -157,9 +157,7 @@ class Client:
             ConfigError: A key is unknown, or a value malformed; file and key are named.
         """
         config = load(path, **settings)
-        return cls(
-            config.transports.values(), resources=config.resources.values(), **config.client
-        )
+        return cls(config.transports.values(), resources=config.resources.values(), **config.client)
 
     # Lifetime.
 

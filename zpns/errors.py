@@ -26,7 +26,7 @@ What concerns one device is a :class:`~zpns.Delivery`, never an error.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from zpns.exchange import Request
@@ -74,6 +74,17 @@ def shorten(secret: str, *, keep: int = 6) -> str:
 
 class ZPNsError(Exception):
     """Base of everything zpns raises; never raised itself."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # By what it holds and not by its arguments: those of its subclasses differ, and an
+        # error has to cross to other processes.
+        return _made_again, (type(self), self.args, self.__dict__)
+
+
+def _made_again(cls: type[ZPNsError], args: tuple[Any, ...], state: dict[str, Any]) -> ZPNsError:
+    error = cls.__new__(cls, *args)
+    error.__dict__.update(state)
+    return error
 
 
 class ConfigError(ZPNsError, ValueError):

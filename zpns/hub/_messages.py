@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from copy import copy
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection
@@ -74,7 +75,8 @@ def accept(connection: Connection, items: Sequence[Outgoing]) -> list[Accepted |
     if fresh:
         _store(connection, items, fresh, results)
     for index, first in repeats:
-        results[index] = results[first]
+        # A refusal of its own: an exception must not be shared by two callers.
+        results[index] = copy(results[first])
     return results
 
 
