@@ -82,7 +82,8 @@ class ZPNsError(Exception):
 
 
 def _made_again(cls: type[ZPNsError], args: tuple[Any, ...], state: dict[str, Any]) -> ZPNsError:
-    error = cls.__new__(cls, *args)
+    error = cls.__new__(cls)
+    error.args = args
     error.__dict__.update(state)
     return error
 

@@ -51,7 +51,7 @@ class Request:
 
     method: str
     url: str
-    headers: Mapping[str, str] = attrs.field(default=NO_HEADERS, repr=lambda h: repr(sorted(h)))
+    headers: Mapping[str, str] = attrs.field(factory=dict, repr=lambda h: repr(sorted(h)))
     body: bytes = attrs.field(default=b"", repr=lambda b: f"<{len(b)} bytes>")
 
 
@@ -69,7 +69,7 @@ class Response:
     """
 
     status: int
-    headers: Mapping[str, str] = NO_HEADERS
+    headers: Mapping[str, str] = attrs.field(factory=dict)
     body: bytes = b""
 
 
