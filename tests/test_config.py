@@ -340,7 +340,7 @@ def test_wrong_variables_are_named(environ: dict[str, str], said: str) -> None:
         ),
         pytest.param(
             "[transports.tv]\n",
-            "[transports.tv]: channel: expected one of fcm",
+            "[transports.tv]: channel: expected one of apns, fcm",
             id="channel-missing",
         ),
         pytest.param('[transports.tv]\nchannel = "pigeon"\n', "got 'pigeon'", id="channel-unknown"),

@@ -78,17 +78,18 @@ class BulkForm:
     """
     A request with holes, for a page of targets that share everything else.
 
-    The token goes between the halves of *path* and of *body*; a vendor uses one of the
-    two. Its header fields are those of ``Prepared.request``, pseudo-headers apart.
+    The token goes between the halves of *body* if the second half is not empty, and else
+    between those of *path*. Its header fields are those of ``Prepared.request``,
+    pseudo-headers apart.
 
     Attributes:
         method: Of every request.
 
         authority: Host and port.
 
-        path: Before and after the token; the whole path and ``b""`` if it is not there.
+        path: Before and after the token; the whole path and ``b""`` if it is in the body.
 
-        body: Before and after the token; likewise.
+        body: Before and after the token; the whole body and ``b""`` if it is in the path.
 
         headers: Lower-case names and values that all requests share, the credential
             included.
@@ -99,7 +100,7 @@ class BulkForm:
         success: What a plain success means; whoever uses the form knows, the carrier does
             not look at it.
 
-        reads_body: Whether a success is plain only once its body was looked at.
+        lowers: Whether tokens are sent in lower case.
     """
 
     method: bytes
@@ -111,7 +112,7 @@ class BulkForm:
     )
     numbered: tuple[bytes, bytes] | None = None
     success: Any = None
-    reads_body: bool = False
+    lowers: bool = False
 
 
 Exchange: TypeAlias = Generator[Request, Response, T]

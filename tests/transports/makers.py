@@ -18,8 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from zpns.exchange import Exchange, Request, Response
 from zpns.models import DeviceToken, Notification, Target
-from zpns.transports import FCM, Transport
-from zpns.transports.apns import APNs
+from zpns.transports import FCM, APNs, Transport
 
 VECTORS = Path(__file__).parents[1] / "vectors"
 NOW = 1_795_000_000.25  # UTC seconds; that of the golden vectors

@@ -64,14 +64,17 @@ def unroll(form: BulkForm, target: Target) -> Request:
     numbered = form.numbered
     own = [] if numbered is None else [(numbered[0], numbered[1] + b"%012x" % target.seq)]
 
-    def fill(halves: tuple[bytes, bytes]) -> bytes:
-        return halves[0] + (token if halves[1] else b"") + halves[1]
+    in_path = not form.body[1]
+    token = token.lower() if form.lowers else token
+
+    def fill(halves: tuple[bytes, bytes], holds: bool) -> bytes:
+        return halves[0] + (token if holds else b"") + halves[1]
 
     return Request(
         method=form.method.decode(),
-        url=f"https://{form.authority.decode()}{fill(form.path).decode()}",
+        url=f"https://{form.authority.decode()}{fill(form.path, in_path).decode()}",
         headers={name.decode(): value.decode() for name, value in (*form.headers, *own)},
-        body=fill(form.body),
+        body=fill(form.body, not in_path),
     )
 
 

@@ -90,6 +90,8 @@ class JobRun:
         self._event = PushEvent(job.event)
         self._resource = around.resource(self._spec.config.resources_id)
         self._kind = self._resource.kind if self._resource is not None else PushKind.ALERT
+        if self._kind is PushKind.VOIP and self._event is not PushEvent.CALL_INVITED:
+            self._kind = PushKind.DATA  # a VoIP push starts calls, and nothing else
         self._event_seqs: dict[str, int] = dict(orjson.loads(job.audience))
         self._loads: dict[tuple[int, Route, str], Load] = {}
         self.place: str | None = job.page_cursor

@@ -1,8 +1,8 @@
 """
 The carriers: what takes a request to a vendor and brings the answer back.
 
-:class:`AiohttpCarrier` speaks HTTP/1.1, :class:`HTTP2Carrier` HTTP/2. Names are loaded
-when first used, so that importing this package loads no HTTP library.
+:class:`AiohttpCarrier` speaks HTTP/1.1, :class:`HTTP2Carrier` HTTP/2. Names are loaded when
+first used, so that importing this package loads no HTTP library.
 """
 
 from __future__ import annotations

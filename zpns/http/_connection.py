@@ -3,21 +3,32 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import secrets
+import socket
 import ssl
 from collections.abc import Callable
-from typing import Final, cast
+from typing import Any, Final, cast
 
 from zpns.http._core import Core, Failure, ProtocolFailure
 
 __all__ = ["ConnectFailure", "Connection", "connect"]
 
-SETTINGS_WITHIN: Final = 5.0  # seconds for the peer's first SETTINGS
 PONG_WITHIN: Final = 5.0  # seconds for the answer to a PING
-SILENCE: Final = 15.0  # seconds without a byte, with requests open, until a PING asks
-GOODBYE: Final = 0.2  # seconds a peer has to end TLS properly
+SILENCE: Final = 5.0  # seconds without a byte, with requests open, until a PING asks
 SWEEP: Final = 0.1  # seconds between two looks at deadlines
-_TIMEOUT: Final = Failure("no answer in time", timeout=True)
+GOODBYE: Final = 1.0  # seconds a peer has to end TLS properly
+HANDSHAKE_LEAST: Final = 0.1  # seconds; asyncio takes no less for TLS than it takes seriously
+
+_LATE: Final = Failure("no answer in time", timeout=True)
+_NEVER: Final = Failure("its body could not be sent in time", processed=False, timeout=True)
+
+_NO_ISSUER: Final = {  # OpenSSL's verify codes (x509_vfy.h) for "I do not know who signed this"
+    18,  # self-signed certificate
+    19,  # self-signed certificate in the chain
+    20,  # issuer's certificate not found
+    21,  # first certificate not verifiable
+}
 
 
 class ConnectFailure(Exception):
@@ -32,7 +43,7 @@ class Connection(asyncio.Protocol):
     are swept together, not one timer each.
 
     Args:
-        on_room: Called when there may be room for more requests.
+        on_room: Called when there may be room for more requests, or news of old ones.
 
         on_away: Called once, when the connection takes no more requests: after GOAWAY, or
             when it is lost.
@@ -40,11 +51,19 @@ class Connection(asyncio.Protocol):
     Attributes:
         core: The protocol.
 
-        born: When it was made, by the loop's clock.
+        ready: Done once the peer's first SETTINGS came, or never will.
 
-        idle_since: When its last request ended, likewise.
+        closed: Done once the socket is given back.
 
-        answered: Whether the peer ever answered a request.
+        heard: When the peer last sent something, by the loop's clock.
+
+        filled: When a request was last opened, likewise; whoever opens one keeps it.
+
+        idle_since: When the last request ended, likewise.
+
+        answered: Whether the peer ever ended a request.
+
+        paused: Whether the socket takes nothing more for now.
     """
 
     def __init__(
@@ -59,10 +78,12 @@ class Connection(asyncio.Protocol):
         self._on_away: Callable[[Connection], None] | None = on_away
         self.ready: asyncio.Future[None] = self._loop.create_future()
         self.closed: asyncio.Future[None] = self._loop.create_future()
-        self.born = self.idle_since = self.heard = self._loop.time()
+        self.idle_since = self.heard = self.filled = self._loop.time()
         self.answered = False
         self.paused = False
+        self._over = False
         self._flushing = False
+        self._written = 1  # the first stream of which nothing was written yet
         self._transport: asyncio.Transport | None = None
         self._deadlines: dict[int, list[list[int]]] = {}  # tick -> ranges of streams
         self._sweeper: asyncio.TimerHandle | None = None
@@ -78,6 +99,8 @@ class Connection(asyncio.Protocol):
         self._flush()
 
     def data_received(self, data: bytes) -> None:
+        if self._over:
+            return
         core = self.core
         before = len(core.streams)
         self.heard = self._loop.time()
@@ -88,32 +111,31 @@ class Connection(asyncio.Protocol):
             self._reason = f"the server broke HTTP/2: {failure}"
             self._end()
             return
-        if not self.ready.done():
-            if core.settled:
-                self.ready.set_result(None)
-        elif len(core.streams) < before:
+        if len(core.streams) < before:
             self.answered = True
             if not core.streams:
                 self.idle_since = self.heard
-        if core.last is not None:
+        if not core.usable:
             self._away()
-            if not core.streams:
-                self._reason = "the server went away"
-                self._end()
+            if self._end_if_drained():
                 return
-        if not self.paused:
+        if self.ready.done():
             self._on_room(self)
+        elif core.settled:
+            # Whoever waits for it fills it, once it is sure that it will be used.
+            self.ready.set_result(None)
         if core.out and not self._flushing:
             # Whoever was woken adds frames first.
             self._flushing = True
             self._loop.call_soon(self._flush)
 
     def eof_received(self) -> None:
-        self._reason = "the server closed the connection"
+        if not self._over:
+            self._reason = self.core.farewell or "the server closed the connection"
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if exc is not None:
-            self._reason = f"the connection was lost: {exc}"
+        if exc is not None and not self._over:
+            self._reason = f"the connection was lost: {_os_reason(exc)}"
         self._gone()
         if not self.closed.done():
             self.closed.set_result(None)
@@ -130,7 +152,8 @@ class Connection(asyncio.Protocol):
 
     def room(self, size: int) -> int:
         """Return how many requests with bodies of *size* bytes may be opened now."""
-        return 0 if self.paused else self.core.room(size)
+        # One that may be dead is not trusted with more until it shows a sign of life.
+        return 0 if self.paused or self._pinged is not None else self.core.room(size)
 
     def flush_soon(self) -> None:
         """Have what is in ``core.out`` sent at the end of this turn of the loop."""
@@ -159,37 +182,35 @@ class Connection(asyncio.Protocol):
             if self._sweeper is None:
                 self._sweeper = self._loop.call_later(SWEEP, self._sweep)
 
-    def retire(self) -> None:
+    def retire(self, reason: str = "the connection was retired") -> None:
         """Take no more requests, and close once the open ones are answered."""
-        if self.core.last is None:
-            self.core.last = self.core.next_id
-            self._reason = "the connection was retired"
+        if not self._over:
+            self._reason = reason
+            self.core.usable = False
             self._away()
-            if not self.core.streams:
-                self.close(self._reason)
+            self._end_if_drained()
 
     def close(self, reason: str = "the connection was closed") -> None:
         """Say GOAWAY and close; open requests end."""
-        self._reason = reason
-        if self._transport is not None and not self._transport.is_closing():
+        if not self._over:
+            self._reason = reason
             self.core.bye()
-        self._end()
+            self._end()
 
-    async def gone(self) -> None:
-        """Return once the socket is closed; a peer that does not say goodbye is cut off."""
-        await asyncio.wait((self.closed,), timeout=GOODBYE)
-        if not self.closed.done() and self._transport is not None:
-            self._transport.abort()
-            await self.closed
+    def abort(self) -> None:
+        """Give the socket back without another word; open requests end."""
+        self._end(abort=True)
 
     # Inside.
 
     def _flush(self) -> None:
         self._flushing = False
-        out = self.core.out
-        if out and self._transport is not None:
-            self._transport.write(b"".join(out))
-            out.clear()
+        transport = self._transport
+        # What nobody reads is not piled up: room() opens nothing more, and the core
+        # limits what the peer can make it say.
+        if transport is not None and self.core.out and not self.paused and not self._over:
+            self._written = self.core.next_id
+            transport.write(self.core.take())
 
     def _pong(self, payload: bytes) -> None:
         if payload == self._payload:
@@ -200,6 +221,27 @@ class Connection(asyncio.Protocol):
         now = self._loop.time()
         core = self.core
         self._sweeper = None
+        if self._expire(now):
+            self.flush_soon()
+            self._on_room(self)
+        if self._pinged is not None and now - self._pinged > PONG_WITHIN:
+            self._reason = f"the server did not answer a PING within {PONG_WITHIN:g} s"
+            self._end(abort=True)
+            return
+        if core.streams:
+            if self._pinged is None and now - self.heard > SILENCE:
+                self.ping()
+        else:
+            self._deadlines.clear()  # what they were for is answered
+            if not core.usable and self._end_if_drained():
+                return
+        if self._sweeper is None and (self._deadlines or self._pinged is not None):
+            self._sweeper = self._loop.call_later(SWEEP, self._sweep)
+
+    def _expire(self, now: float) -> bool:
+        """Fail the requests whose deadline is over; return whether there were any."""
+        core = self.core
+        expired = False
         for tick in sorted(self._deadlines):
             if tick * SWEEP > now:
                 break
@@ -207,44 +249,51 @@ class Connection(asyncio.Protocol):
                 for stream in range(first, last + 1, 2):
                     owner = core.streams.get(stream)
                     if owner is not None:
+                        expired = True
+                        failure = _LATE if core.complete(stream) else _NEVER
                         core.reset(stream)
-                        owner[0].fail(owner[1], _TIMEOUT)
-        if core.out:
-            self.flush_soon()
-            self._on_room(self)
-        if self._pinged is not None and now - self._pinged > PONG_WITHIN:
-            self._reason = f"the server did not answer a PING within {PONG_WITHIN:g} s"
-            self._end(abort=True)
-            return
-        if core.streams and self._pinged is None and now - self.heard > SILENCE:
-            self.ping()
-        if self._deadlines or self._pinged is not None:
-            self._sweeper = self._loop.call_later(SWEEP, self._sweep)
+                        owner[0].fail(owner[1], failure)
+        if expired and not core.streams:
+            self.idle_since = now
+        return expired
 
     def _away(self) -> None:
         tell, self._on_away = self._on_away, None
         if tell is not None:
             tell(self)
 
+    def _end_if_drained(self) -> bool:
+        """Close if nothing is open; return whether it was so."""
+        if self.core.streams:
+            return False
+        self.close(self.core.farewell or self._reason)
+        return True
+
     def _end(self, *, abort: bool = False) -> None:
         transport = self._transport
-        if transport is not None:
-            self._flush()
+        if transport is not None and not transport.is_closing():
             if abort:
                 transport.abort()
             else:
+                # GOAWAY stands last; what is before it is for nobody any more.
+                transport.write(self.core.out[-1])
                 transport.close()
+        elif transport is not None and abort:
+            transport.abort()
         self._gone()
 
     def _gone(self) -> None:
+        """Tell everybody that it is over."""
+        if self._over:
+            return
+        self._over = True
         if self._sweeper is not None:
             self._sweeper.cancel()
             self._sweeper = None
         self._deadlines.clear()
-        if self.core.last is None:
-            self.core.last = 0  # no more requests
         self._away()
-        self.core.lost(self._reason)
+        self.core.lost(self._reason, self._written)
+        self.core.out.clear()
         if not self.ready.done():
             self.ready.set_exception(ConnectFailure(self._reason))
             self.ready.exception()  # somebody may have stopped waiting
@@ -266,6 +315,11 @@ async def connect(
         ConnectFailure: There is none within *within* seconds, and why.
     """
     loop = asyncio.get_running_loop()
+    # uvloop tries one address after the other.
+    extras: dict[str, Any] = {}
+    if isinstance(loop, asyncio.BaseEventLoop):
+        extras["happy_eyeballs_delay"] = 0.25
+    connection: Connection | None = None
     try:
         async with asyncio.timeout(within):
             transport, connection = await loop.create_connection(
@@ -274,27 +328,56 @@ async def connect(
                 port,
                 ssl=context,
                 server_hostname=host,
-                happy_eyeballs_delay=0.25,
-                ssl_handshake_timeout=max(within, 0.1),
+                ssl_handshake_timeout=max(within, HANDSHAKE_LEAST),
+                ssl_shutdown_timeout=GOODBYE,
+                **extras,
             )
             chosen = transport.get_extra_info("ssl_object").selected_alpn_protocol()
             if chosen != "h2":
-                transport.abort()
-                raise ConnectFailure(
-                    f"{host}:{port} does not speak HTTP/2 (ALPN chose {chosen or 'nothing'})"
-                )
-            try:
-                await connection.ready
-            except BaseException:
-                transport.abort()
-                raise
+                raise ConnectFailure(f"it does not speak HTTP/2 (ALPN: {chosen or 'no choice'})")
+            await connection.ready
             return connection
-    except TimeoutError:
-        raise ConnectFailure(f"{host}:{port} did not answer within {within:g} s") from None
-    except ssl.SSLCertVerificationError as error:
-        raise ConnectFailure(
-            f"{host}:{port}: its certificate is not trusted ({error.verify_message}); "
-            "give ca_file if it is signed by an authority of your own"
-        ) from error
-    except OSError as error:
-        raise ConnectFailure(f"{host}:{port}: {error}") from error
+    except BaseException as error:
+        if connection is not None:
+            connection.abort()
+            # asyncio gives the socket back a turn later; leave none behind.
+            await connection.closed
+        if not isinstance(error, Exception):
+            raise
+        raise ConnectFailure(_reason(error, within)) from error
+
+
+def _reason(error: Exception, within: float) -> str:
+    """Say what happened, and what to do where there is something to do."""
+    match error:
+        case ConnectFailure():
+            return str(error)
+        case TimeoutError():
+            return f"not connected within {within:g} s"
+        case ssl.SSLCertVerificationError():
+            if error.verify_code in _NO_ISSUER:
+                advice = "if you trust whoever signed it, name their certificate in ca_file"
+            else:
+                advice = "check the address and the clock of this machine"
+            return f"the server's certificate is not valid ({error.verify_message}); {advice}"
+        case ssl.SSLError():
+            return f"the TLS handshake failed ({_os_reason(error)})"
+        case socket.gaierror():
+            return f"no address found for this name ({_os_reason(error)})"
+        case OSError():
+            return f"cannot connect ({_os_reason(error)})"
+        case UnicodeError():
+            return "no address found for this name (it is no host name)"
+        case _:
+            return f"cannot connect ({type(error).__name__})"
+
+
+def _os_reason(error: Exception) -> str:
+    """Name the reason without the numbers and places around it."""
+    if isinstance(error, ssl.SSLError):
+        return error.reason or "SSLError"
+    if isinstance(error, socket.gaierror):
+        return error.strerror or "gaierror"
+    if isinstance(error, OSError) and error.errno:
+        return os.strerror(error.errno)
+    return str(error) or type(error).__name__

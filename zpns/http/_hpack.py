@@ -18,6 +18,7 @@ __all__ = [
     "Encoder",
     "Field",
     "HPACKError",
+    "HeaderListTooLarge",
     "ReplyTable",
     "integer",
     "literal",
@@ -30,6 +31,7 @@ Field: TypeAlias = tuple[bytes, bytes]
 ENTRY: Final = 32  # bytes an entry counts beyond name and value; RFC 7541, 4.1
 TABLE: Final = 4096  # bytes; both sides' table size unless a SETTINGS says otherwise
 STATIC: Final = 61  # entries of the static table; the dynamic one begins after it
+LIST_MOST: Final = 65_536  # bytes of an answer's header list, counted as RFC 9113, 6.5.2, does
 _INTEGER_MOST: Final = 2**28  # no length or index comes near it
 
 _NAMES: Final = (
@@ -60,6 +62,10 @@ NEVER: Final = frozenset({b":path", b"authorization"})
 
 class HPACKError(ValueError):
     """A header block is malformed: the connection cannot be used any more."""
+
+
+class HeaderListTooLarge(HPACKError):
+    """A few bytes refer to far more than anybody wants to read."""
 
 
 def integer(value: int, bits: int, first: int) -> bytes:
@@ -112,7 +118,8 @@ class Encoder:
     Writes header blocks for one connection, and mirrors the peer's dynamic table.
 
     A field enters the table when it is met for the second time, or at once if *shared*
-    says that many requests have it.
+    says that many requests have it. None pushes out a field of its own block: so the
+    second of two equal blocks changes no table, however small that is.
     """
 
     def __init__(self) -> None:
@@ -155,27 +162,27 @@ class Encoder:
             known = self._blocks.get(fields) if shared else None
             if known is not None and known[0] == self._inserted:
                 return known[1]
-        before: list[bytes] = []
+        resized, self._resized = self._resized, []
+        before = [integer(size, 5, 0x20) for size in resized]
         after: list[bytes] = []
-        before += [integer(size, 5, 0x20) for size in self._resized]
-        self._resized = []
         inserted = self._inserted
-        # Looked up in one go: an insertion shifts every index, and evicts perhaps.
+        # Looked up one by one: an insertion shifts every index after it.
         coded = self._coded
         for field in fields:
             part = coded.get(field)
             if part is None:
-                part = self._field(field, shared=shared)
+                part = self._field(field, fields, shared=shared)
             (before if field[0][:1] == b":" else after).append(part)
         block = Block(b"".join(before), b"".join(after))
-        if shared and inserted == self._inserted:
+        # What changes the peer's table is right only once.
+        if shared and inserted == self._inserted and not resized:
             if len(self._blocks) >= 64:
                 self._blocks.clear()
             self._blocks[fields] = (inserted, block)
         return block
 
-    def _field(self, field: Field, *, shared: bool) -> bytes:
-        """Return *field* as it is sent now, which may insert it."""
+    def _field(self, field: Field, fields: Sequence[Field], *, shared: bool) -> bytes:
+        """Return *field*, one of *fields*, as it is sent now, which may insert it."""
         name, value = field
         number = self._numbers.get(field)
         index = _EXACT.get(field)
@@ -188,15 +195,28 @@ class Encoder:
                 self._met.clear()
             self._met[field] = None
             return literal(name, value)
-        # A table full of one's own newest fields would only churn.
-        elif name in NEVER or len(name) + len(value) + ENTRY > self._capacity // 2:
-            part = literal(name, value)
-        else:
+        elif name not in NEVER and self._may_enter(field, fields):
             return self._insert(field)
+        else:
+            part = literal(name, value)
         if len(self._coded) >= 256:
             self._coded.clear()
         self._coded[field] = part
         return part
+
+    def _may_enter(self, field: Field, fields: Sequence[Field]) -> bool:
+        """Whether *field* is worth its place, and pushes out none of *fields*."""
+        size = len(field[0]) + len(field[1]) + ENTRY
+        if size > self._capacity // 2:
+            return False
+        over = self._size + size - self._capacity
+        for entry in self._entries:
+            if over <= 0:
+                break
+            if entry in fields:
+                return False
+            over -= len(entry[0]) + len(entry[1]) + ENTRY
+        return True
 
     def _insert(self, field: Field) -> bytes:
         """Return *field* as a literal that enters the table."""
@@ -237,14 +257,14 @@ class ReplyTable:
 
     def status(self, data: bytes, start: int, end: int) -> int:
         """
-        Read the block at *start* of *data* for its status alone; 0 if it has none.
+        Read the block at *start* of *data* for its status alone; 0 if it has not just one.
 
         Raises:
             HPACKError: The block is malformed.
         """
         entries = self._entries
         code = 0
-        i = start
+        i = head = start
         try:
             while i < end:
                 first = data[i]
@@ -253,31 +273,29 @@ class ReplyTable:
                     i += 1
                     if index == 127:
                         index, i = _integer(data, i, end, 127)
-                    if index < 15:
-                        code = _STATUS.get(index, code)
-                        if not index:
-                            raise HPACKError("index 0")
-                    elif index > STATIC:
+                    if index > STATIC:
                         name, value = entries[STATIC - index]
                         if name == 8:
-                            code = _digits(value)
+                            code = -1 if code else _digits(value)
+                    elif 7 < index < 15:
+                        code = -1 if code else _STATUS[index]
+                    elif not index:
+                        raise HPACKError("index 0")
                     continue
                 if first & 0xE0 == 0x20:
-                    size, i = _prefixed(data, i, end, 31)
-                    if size > TABLE:
-                        raise HPACKError(f"table size {size}")
+                    i = head = _resized(data, i, end, head)
                     continue
                 keep = first >= 0x40
                 name, value, i = self._literal(data, i, end, 63 if keep else 15)
                 if name == 8:
-                    code = _digits(value)
+                    code = -1 if code else _digits(value)
                 if keep:
                     entries.append((name, value))
         except IndexError:
             raise HPACKError("truncated, or an index beyond the table") from None
         if i != end:
             raise HPACKError("a string beyond the block")
-        return code
+        return max(0, code)
 
     def fields(self, data: bytes, start: int, end: int) -> list[Field]:
         """
@@ -285,9 +303,12 @@ class ReplyTable:
 
         Raises:
             HPACKError: The block is malformed.
+
+            HeaderListTooLarge: Its fields have more than ``LIST_MOST`` bytes.
         """
         found: list[Field] = []
-        i = start
+        room = LIST_MOST
+        i = head = start
         try:
             while i < end:
                 first = data[i]
@@ -296,21 +317,23 @@ class ReplyTable:
                     if not index:
                         raise HPACKError("index 0")
                     if index <= STATIC:
-                        found.append((_NAMES[index], _VALUES.get(index, b"")))
+                        field = _NAMES[index], _VALUES.get(index, b"")
                     else:
                         name, value = self._entries[STATIC - index]
-                        found.append((_name(name), _plain(value)))
+                        field = _name(name), _plain(value)
+                elif first & 0xE0 == 0x20:
+                    i = head = _resized(data, i, end, head)
                     continue
-                if first & 0xE0 == 0x20:
-                    size, i = _prefixed(data, i, end, 31)
-                    if size > TABLE:
-                        raise HPACKError(f"table size {size}")
-                    continue
-                keep = first >= 0x40
-                name, value, i = self._literal(data, i, end, 63 if keep else 15)
-                if keep:
-                    self._entries.append((name, value))
-                found.append((_name(name), _plain(value)))
+                else:
+                    keep = first >= 0x40
+                    name, value, i = self._literal(data, i, end, 63 if keep else 15)
+                    if keep:
+                        self._entries.append((name, value))
+                    field = _name(name), _plain(value)
+                found.append(field)
+                room -= len(field[0]) + len(field[1]) + ENTRY
+                if room < 0:
+                    raise HeaderListTooLarge(f"more than {LIST_MOST} bytes of fields")
         except IndexError:
             raise HPACKError("truncated, or an index beyond the table") from None
         if i != end:
@@ -347,6 +370,16 @@ class ReplyTable:
         if i > end:
             raise HPACKError("a string beyond the block")
         return name, data[start:i], i
+
+
+def _resized(data: bytes, i: int, end: int, head: int) -> int:
+    """Return the place after a change of the table's size, which only begins a block."""
+    if i != head:
+        raise HPACKError("a table size after fields")
+    size, i = _prefixed(data, i, end, 31)
+    if size > TABLE:
+        raise HPACKError(f"table size {size}")
+    return i
 
 
 def _prefixed(data: bytes, i: int, end: int, mask: int) -> tuple[int, int]:
@@ -395,7 +428,6 @@ def _plain(raw: bytes) -> bytes:
 
 
 def _digits(raw: bytes) -> int:
+    """Return the status that *raw* says; -1 if it is none."""
     value = _plain(raw)
-    if len(value) != 3 or not value.isdigit():
-        raise HPACKError("a status that is no number of three digits")
-    return int(value)
+    return int(value) if len(value) == 3 and value.isdigit() and value[:1] != b"0" else -1

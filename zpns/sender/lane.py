@@ -46,7 +46,9 @@ def open_carrier(transport: Transport) -> Carrier:
     if transport.http2 and not plain:  # the engine speaks HTTP/2 over TLS alone
         from zpns.http.http2 import HTTP2Carrier
 
-        return HTTP2Carrier(ca_file=transport.ca_file)
+        return HTTP2Carrier(
+            ca_file=transport.ca_file, client_certificate=transport.client_certificate
+        )
     return _HTTP1(transport)
 
 

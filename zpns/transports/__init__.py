@@ -24,11 +24,13 @@ from zpns.transports.base import (
 )
 
 if TYPE_CHECKING:
+    from zpns.transports.apns import APNs
     from zpns.transports.fcm import FCM
 
 __all__ = [
     "FCM",
     "TRANSPORTS",
+    "APNs",
     "Backoff",
     "BulkForm",
     "Credential",
@@ -44,6 +46,7 @@ ENTRY_POINTS: Final = "zpns.transports"
 #: Channel, and the name of its class, which lives in the module named like the channel.
 _CLASSES: Final = {
     "fcm": "FCM",
+    "apns": "APNs",
 }
 
 

@@ -51,7 +51,9 @@ class ClientCertificate:
     A certificate for APNs with its private key.
 
     Attributes:
-        pem: The certificate, those above it, and the key without a password, as PEM.
+        chain: The certificate and those above it, as PEM.
+
+        key: Its private key without a password, as PEM.
 
         expires: When it stops working.
 
@@ -64,7 +66,8 @@ class ClientCertificate:
         source: Where it is from, for errors.
     """
 
-    pem: bytes = attrs.field(repr=False)
+    chain: bytes = attrs.field(repr=False)
+    key: bytes = attrs.field(repr=False)
     expires: datetime
     topics: tuple[str, ...] = ()
     environments: tuple[str, ...]
@@ -102,18 +105,15 @@ class ClientCertificate:
         expires: datetime = leaf.not_valid_after_utc
         if expires <= datetime.now(UTC):
             raise ConfigError(f"{source}: expired on {expires:%Y-%m-%d}; {_HELP}")
-        pem = [found.public_bytes(serialization.Encoding.PEM) for found in chain]
-        pem.append(
-            key.private_bytes(
-                serialization.Encoding.PEM,
-                serialization.PrivateFormat.PKCS8,
-                serialization.NoEncryption(),
-            )
-        )
         extensions = {found.oid.dotted_string: found.value for found in leaf.extensions}
         environments = [name for oid, name in _ENVIRONMENTS.items() if oid in extensions]
         return cls(
-            pem=b"".join(pem),
+            chain=b"".join(found.public_bytes(serialization.Encoding.PEM) for found in chain),
+            key=key.private_bytes(
+                serialization.Encoding.PEM,
+                serialization.PrivateFormat.PKCS8,
+                serialization.NoEncryption(),
+            ),
             expires=expires,
             topics=_topics(leaf, extensions.get(_TOPICS)),
             environments=tuple(environments or _ENVIRONMENTS.values()),

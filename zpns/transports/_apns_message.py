@@ -271,6 +271,7 @@ class Message(Prepared):
             headers=tuple((n.encode(), v.encode()) for n, v in self._shared(credential)),
             numbered=(b"apns-id", self._stem.encode()),
             success=ACCEPTED,
+            lowers=True,
         )
 
     def _shared(self, credential: Credential) -> tuple[tuple[str, str], ...]:

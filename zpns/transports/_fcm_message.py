@@ -218,7 +218,6 @@ class Message(Prepared):
                 *((name.encode(), value.encode()) for name, value in _HEADERS.items()),
             ),
             success=judge((_NOBODY,), Response(status=200), 0)[0],
-            reads_body=True,
         )
 
     def halves(self, badge: int | None) -> tuple[bytes, bytes]:

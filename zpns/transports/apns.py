@@ -251,9 +251,11 @@ class APNs(Transport):
     ca_file: str | None = None
 
     @property
-    def client_certificate(self) -> bytes | None:
-        """The certificate, those above it, and its key without a password, as PEM; a secret."""
-        return self.certificate.pem if self.certificate is not None else None
+    def client_certificate(self) -> tuple[bytes, bytes] | None:
+        """What TLS shows to Apple: certificates and key as PEM, a secret; None with a key."""
+        if self.certificate is None:
+            return None
+        return self.certificate.chain, self.certificate.key
 
     @property
     def certificate_expires(self) -> datetime | None:

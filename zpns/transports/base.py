@@ -257,6 +257,11 @@ class Transport(ABC):
             ParameterError: It does not fit the vendor's limits, and must not be cut.
         """
 
+    @property
+    def client_certificate(self) -> tuple[bytes, bytes] | None:
+        """Certificates and key, PEM, that TLS shows to the vendor; None if it needs none."""
+        return None
+
     def token_look(self, token: str) -> str | None:
         """
         Return a word for what *token* looks like, or None if it is no token.
