@@ -220,6 +220,7 @@ async def desk(account_key: rsa.RSAPrivateKey, tmp_path: Path) -> AsyncIterator[
     account = simulator.credentials("https://fcm.example", str(tmp_path))["service_account"]
     desk = Desk(simulator, account)
     yield desk
+    desk.carrier.release()
     for client in desk.clients:
         await client.aclose(0)
     assert 0 == desk.clock.sleepers

@@ -219,7 +219,9 @@ async def test_closing_waits_for_attempts_under_way(
     assert 1 == desk.pushes
 
 
-async def test_several_workers_drain_together(desk: Any, text: Text, push: ZIMPushConfig) -> None:
+async def test_several_workers_drain_together(
+    desk: Any, text: Text, push: ZIMPushConfig, patience: Callable[..., Awaitable[None]]
+) -> None:
     """The time to drain is the client's, not each worker's."""
     client = await desk.open(workers=4)
     await desk.device(client, "bob")
@@ -228,9 +230,7 @@ async def test_several_workers_drain_together(desk: Any, text: Text, push: ZIMPu
         await text(client, push=push)
     await desk.carrier.received(1)
     closing = asyncio.create_task(client.aclose(drain=5))
-    await desk.clock.advance(0)
-    for _ in range(50):
-        await asyncio.sleep(0)
+    await patience(lambda: all(worker._claiming.done() for worker in client._workers))
     await desk.clock.advance(5)
     await asyncio.wait_for(closing, 20)
     assert 5 >= desk.clock.monotonic()

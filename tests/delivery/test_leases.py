@@ -118,7 +118,7 @@ async def test_the_result_of_a_worker_that_lost_its_lease_is_refused(
     slow.carrier.hold()
     ref = await slow.send()
     await slow.carrier.received(3)
-    await worker_module._stop(worker._extending)  # its loop hangs: no sign of life
+    await worker_module._stop(worker._extending, worker._claiming)  # no sign of life
     row = await slow.job(ref)
     await slow.change(f"UPDATE jobs SET due_at = {row['created_at']} WHERE ref = '{ref}'")
     fast = await office.process()
@@ -403,12 +403,19 @@ async def test_a_job_that_keeps_failing_waits_longer_and_longer(
     ref = await process.send()
     await process.change("UPDATE jobs SET push = 'nonsense'")
     await process.hire()
-    waits = []
+    waits: list[float] = []
+
+    async def failed_again() -> bool:
+        return len([one for one in caplog.records if "push job failed" in one.message]) > len(waits)
+
+    async def put_back() -> bool:
+        return (await process.job(ref))["lease_owner"] is None
+
     for _ in range(14):
-        await office.eventually(lambda: True)
-        await office.calm()
-        job = await process.job(ref)
-        waits.append((job["due_at"] - round(office.clock.time() * 1000)) / 1000)
+        await office.eventually(failed_again)
+        await office.eventually(put_back)
+        due = (await process.job(ref))["due_at"]
+        waits.append((due - round(office.clock.time() * 1000)) / 1000)
         await office.clock.advance(waits[-1])
     assert sorted(waits) == waits
     assert (5.0, True) == (waits[0], 20 < waits[-1] <= worker_module.FAILED_MOST)
